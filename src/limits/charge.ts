@@ -1,0 +1,39 @@
+import type { CompiledLimit } from './limit.ts';
+import type { Bounds } from './window.ts';
+
+/** One limit of a call: the counter it counts on, and what the call asks of it. */
+export interface Charge {
+  readonly limit: CompiledLimit;
+  /** The counter key that the limit counts for. */
+  readonly key: string;
+  readonly storeKey: string;
+  readonly bounds: Bounds;
+  /** In the limit's unit. */
+  readonly requested: number;
+}
+
+export function chargeOf(limit: CompiledLimit, key: string, requested: number, now: number): Charge {
+  const bounds = limit.window.at(now);
+  return { limit, key, storeKey: storeKeyOf(limit, key, bounds.id), bounds, requested };
+}
+
+/** Keys made last, by limit and counter key: making and hashing a long text costs more than finding it. */
+const made = new WeakMap<CompiledLimit, Map<string, { readonly id: string; readonly storeKey: string }>>();
+const REMEMBERED = 1_000;
+
+function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
+  let keys = made.get(limit);
+  if (keys === undefined || keys.size > REMEMBERED) made.set(limit, (keys = new Map()));
+  const known = keys.get(key);
+  if (known?.id === id) return known.storeKey;
+  // Lengths keep the parts apart, whatever characters they hold.
+  const storeKey = `${limit.name.length}:${limit.name}:${key.length}:${key}:${id}`;
+  keys.set(key, { id, storeKey });
+  return storeKey;
+}
+
+/** Whether the charge is beyond its limit where the counter stands at `value`. */
+export function exceeds({ bounds, limit, requested }: Charge, value: number | undefined): boolean {
+  if (requested === 0) return false;
+  return Math.max(value ?? bounds.floor, bounds.floor) + limit.window.toStore(requested) > bounds.ceiling;
+}

@@ -1,0 +1,136 @@
+import { checkKey, fieldsOf, oneOf, positive } from '../checks.ts';
+import { BudgetOptionError } from '../errors.ts';
+import type { Fields } from '../json.ts';
+import { UNITS, type Unit } from '../usage.ts';
+import { type CompiledLimit, type CounterKey, compileLimit, type Limit, type LimitParts } from './limit.ts';
+import { CALENDAR_PERIODS, type Period, periodLength } from './period.ts';
+
+const LIMIT_OPTIONS = Object.keys({
+  requests: 0,
+  tokens: 0,
+  promptTokens: 0,
+  completionTokens: 0,
+  images: 0,
+  cost: 0,
+  per: 0,
+  name: 0,
+  window: 0,
+  burst: 0,
+  startsAt: 0,
+  timeZone: 0,
+  key: 0,
+  models: 0,
+  endpoints: 0,
+  onExceeded: 0,
+} satisfies Record<keyof Limit, 0>);
+
+/** Checks the `limits` option. @throws BudgetOptionError */
+export function limitsOf(value: unknown): readonly CompiledLimit[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new BudgetOptionError('budget.limits', 'an array of limits', value);
+  const limits = value.map((limit, i) => limitOf(`budget.limits[${i}]`, limit));
+  for (const [i, { name }] of limits.entries()) {
+    if (limits.findIndex((other) => other.name === name) < i) {
+      const hint = ': the name is that of the counter; give one of them another `name`';
+      throw new BudgetOptionError(`budget.limits[${i}].name`, 'a name that no other limit has', name, hint);
+    }
+  }
+  return limits;
+}
+
+function limitOf(option: string, value: unknown): CompiledLimit {
+  const given = fieldsOf(option, value, LIMIT_OPTIONS);
+  const unit = unitOf(option, given);
+  const per = periodOf(`${option}.per`, given['per']);
+  const window =
+    oneOf(`${option}.window`, given['window'], ['rolling', 'fixed']) ??
+    (periodLength(per) < 3_600_000 ? 'rolling' : 'fixed');
+  const parts: LimitParts = {
+    name: given['name'] === undefined ? undefined : checkKey(`${option}.name`, given['name']),
+    unit,
+    max: positive(`${option}.${unit}`, given[unit]),
+    per,
+    window,
+    burst: given['burst'] === undefined ? undefined : positive(`${option}.burst`, given['burst']),
+    startsAt: momentOf(`${option}.startsAt`, given['startsAt']),
+    timeZone: timeZoneOf(`${option}.timeZone`, given['timeZone']),
+    key: counterKey(`${option}.key`, given['key']),
+    models: patternsOf(`${option}.models`, given['models']),
+    endpoints: patternsOf(`${option}.endpoints`, given['endpoints']),
+    onExceeded: oneOf(`${option}.onExceeded`, given['onExceeded'], ['reject', 'allow']) ?? 'reject',
+  };
+  checkWindow(option, parts, given);
+  return compileLimit(parts);
+}
+
+/** A rolling window has no start and no calendar; a fixed one no burst. */
+function checkWindow(option: string, parts: LimitParts, given: Fields): void {
+  if (parts.window === 'rolling') {
+    if (parts.per === 'forever')
+      throw new BudgetOptionError(`${option}.window`, "'fixed' with per: 'forever'", 'rolling');
+    for (const name of ['startsAt', 'timeZone']) {
+      if (given[name] === undefined) continue;
+      throw new BudgetOptionError(
+        `${option}.${name}`,
+        "nothing, for a rolling window (set window: 'fixed')",
+        given[name],
+      );
+    }
+  } else if (parts.burst !== undefined) {
+    throw new BudgetOptionError(
+      `${option}.burst`,
+      "nothing, for a fixed window (set window: 'rolling')",
+      parts.burst,
+    );
+  }
+}
+
+function unitOf(option: string, given: Fields): Unit {
+  const units = UNITS.filter((unit) => given[unit] !== undefined);
+  const [unit] = units;
+  if (unit === undefined || units.length > 1) {
+    const expected = `exactly one unit of ${UNITS.join(', ')} with its max`;
+    throw new BudgetOptionError(option, expected, units.length > 1 ? units.join(' and ') : given);
+  }
+  return unit;
+}
+
+function periodOf(option: string, value: unknown): Period {
+  const names = [...CALENDAR_PERIODS, 'forever'] as const;
+  const name = names.find((known) => known === value);
+  if (name !== undefined) return name;
+  const expected = `${names.map((known) => `'${known}'`).join(', ')} or { seconds: n }`;
+  if (typeof value !== 'object' || value === null) throw new BudgetOptionError(option, expected, value);
+  return { seconds: positive(`${option}.seconds`, fieldsOf(option, value, ['seconds'])['seconds']) };
+}
+
+function momentOf(option: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const isMoment = value instanceof Date || typeof value === 'string' || typeof value === 'number';
+  const moment = isMoment ? new Date(value).getTime() : Number.NaN;
+  if (Number.isNaN(moment))
+    throw new BudgetOptionError(option, 'a Date, an ISO 8601 string or Unix milliseconds', value);
+  return moment;
+}
+
+function timeZoneOf(option: string, value: unknown): string {
+  if (value === undefined) return 'UTC';
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: value as string }).resolvedOptions().timeZone;
+  } catch {
+    throw new BudgetOptionError(option, "the IANA name of a time zone, e.g. 'Europe/Berlin'", value);
+  }
+}
+
+function patternsOf(option: string, value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  const patterns: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (patterns.length === 0) throw new BudgetOptionError(option, 'at least one name', value);
+  return patterns.map((pattern) => checkKey(option, pattern));
+}
+
+/** Checks a `key` option. @throws BudgetOptionError */
+export function counterKey(option: string, value: unknown): CounterKey | undefined {
+  if (value === undefined) return undefined;
+  return typeof value === 'function' ? (value as CounterKey) : checkKey(option, value);
+}

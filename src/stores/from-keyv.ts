@@ -1,0 +1,43 @@
+import { BudgetOptionError } from '../errors.ts';
+import { MemoryStore } from './memory.ts';
+import type { CounterStore } from './store.ts';
+
+/** The counters of a Keyv instance on a Map are kept beside it, so that budgets on the same instance share them. */
+const memoryStores = new WeakMap<object, MemoryStore>();
+
+/**
+ * The store of counters for the value of the `store` option: a Keyv instance, recognised by what it can do, or a
+ * CounterStore of one's own.
+ *
+ * @throws BudgetOptionError if it is neither, or a Keyv instance on an adapter that is not supported.
+ */
+export function counterStore(store: unknown): CounterStore {
+  if (store === undefined) return new MemoryStore();
+  if (isCounterStore(store)) return store;
+  if (!isKeyv(store)) throw new BudgetOptionError('budget.store', 'a Keyv instance', store);
+  if (!(store.store instanceof Map)) {
+    throw new BudgetOptionError('budget.store', 'a Keyv instance in memory (new Keyv())', store.store);
+  }
+  let counters = memoryStores.get(store);
+  if (counters === undefined) {
+    counters = new MemoryStore();
+    memoryStores.set(store, counters);
+  }
+  return counters;
+}
+
+function isCounterStore(value: unknown): value is CounterStore {
+  return hasMethods(value, ['admit', 'adjust', 'read', 'delete']);
+}
+
+function isKeyv(value: unknown): value is { readonly store: unknown } {
+  return hasMethods(value, ['get', 'set', 'delete']) && 'store' in value;
+}
+
+function hasMethods(value: unknown, names: readonly string[]): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    names.every((name) => typeof Reflect.get(value, name) === 'function')
+  );
+}
