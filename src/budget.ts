@@ -1,0 +1,273 @@
+import type { Endpoint } from './calls/endpoint.ts';
+import { routeOf } from './calls/endpoints.ts';
+import { Estimator, type Model, requirePrice } from './calls/estimate.ts';
+import { checkKey, fieldsOf } from './checks.ts';
+import { BudgetOptionError } from './errors.ts';
+import {
+  type BudgetEvent,
+  type BudgetEvents,
+  Events,
+  type ReservationEvent,
+  type SettlementSource,
+} from './events.ts';
+import { isFields } from './json.ts';
+import { Ledger, UNCOUNTED } from './ledger.ts';
+import { type Charge, chargeOf } from './limits/charge.ts';
+import { quotaExceeded } from './limits/denial.ts';
+import type { Call, Caller, CompiledLimit } from './limits/limit.ts';
+import { type LimitUsage, limitUsage } from './limits/state.ts';
+import { type BudgetOptions, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
+import { OpenReservation, type Purpose, type Reservation } from './reservation.ts';
+import { counterStore } from './stores/from-keyv.ts';
+import type { Admission } from './stores/store.ts';
+import { NANODOLLARS, type Usage, type UsageInput, usageOf } from './usage.ts';
+import { Warnings } from './warnings.ts';
+
+/** What `reserve()` takes. */
+export interface ReserveRequest {
+  /** Counter key. Default: the budget's. */
+  readonly key?: string | undefined;
+  readonly usage: UsageInput;
+  /** Model and endpoint, for limits that hold for some only. */
+  readonly model?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly plan?: string | undefined;
+}
+
+const RESERVE_FIELDS = ['key', 'usage', 'model', 'endpoint', 'plan'];
+
+/** Most of a limit that is reserved for an output that is only expected, not bounded. */
+const EXPECTED_SHARE = 0.1;
+const ONE_TOKEN = { promptTokens: 0, completionTokens: 1, images: 0 };
+
+/**
+ * A budget: limits, the store of their counters, and who they count for. Made once, it can be shared by several clients.
+ *
+ * @throws BudgetOptionError for a wrong option
+ */
+export class Budget {
+  readonly #options: ResolvedOptions;
+  readonly #ledger: Ledger;
+  readonly #events = new Events();
+  readonly #warnings: Warnings;
+  readonly #estimator: Estimator;
+
+  constructor(options: BudgetOptions = {}) {
+    this.#options = resolveOptions(options);
+    const { store, clock, completion, onStoreError, prices, warnAt } = this.#options;
+    this.#ledger = new Ledger(counterStore(store), onStoreError, clock, (error) =>
+      this.#events.emit('storeError', () => error),
+    );
+    this.#warnings = new Warnings(warnAt);
+    this.#estimator = new Estimator(completion, prices, clock);
+  }
+
+  /** Loads token tables and prices ahead of the first call: those of the models given, or of all current ones. */
+  async ready(...models: string[]): Promise<void> {
+    const wanted = models.length > 0 ? models : ['gpt-4o', 'gpt-4'];
+    await Promise.all(wanted.map((model) => this.#estimator.model(model)));
+  }
+
+  /**
+   * What a call would be estimated at. No network, nothing is reserved.
+   *
+   * @param path an endpoint's path, e.g. `/chat/completions`
+   * @throws BudgetOptionError for a path that is not governed
+   */
+  async estimate(path: string, body: object, caller: Caller = {}): Promise<Usage> {
+    const route = routeOf('post', path);
+    if (route === undefined)
+      throw new BudgetOptionError('estimate(path)', 'the path of a governed endpoint', path);
+    const fields = isFields(body) ? body : {};
+    const call = this.callOf(route.endpoint, fields, route.deployment, caller);
+    return this.#estimate(route.endpoint, call, await this.#estimator.model(call.model)).usage;
+  }
+
+  /**
+   * Reserves for work that is no call of the SDK; settle or refund what it returns.
+   *
+   * @throws QuotaExceeded if it does not fit
+   * @throws BudgetOptionError for a wrong key or usage
+   * @throws BudgetStoreError if the store fails and `onStoreError` is 'reject'
+   */
+  async reserve(request: ReserveRequest): Promise<Reservation> {
+    fieldsOf('reserve', request, RESERVE_FIELDS);
+    const { key, model = '', endpoint = '', plan } = request;
+    const call: Call = { endpoint, model, body: {}, caller: { key, plan } };
+    const open = await this.admit(call, usageOf(checkUsage('reserve.usage', request.usage)));
+    return {
+      id: open.id,
+      key: open.purpose.key,
+      usage: open.usage,
+      settle: (usage) => open.close(usageOf(checkUsage('settle', usage)), 'given'),
+      refund: () => open.close(undefined, 'given'),
+    };
+  }
+
+  /** How every limit stands for a counter key. Default: the budget's own key. */
+  async usage(key?: string): Promise<LimitUsage[]> {
+    const now = this.#options.clock();
+    const charges = this.#options.limits.map((limit) => this.#chargeForKey(limit, key, now));
+    const values = await this.#ledger.read(charges, now);
+    return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], charge.bounds, now));
+  }
+
+  /** Forgets what was used in the current windows of a counter key. Default: the budget's own key. */
+  async reset(key?: string): Promise<void> {
+    const now = this.#options.clock();
+    await this.#ledger.delete(this.#options.limits.map((limit) => this.#chargeForKey(limit, key, now)));
+  }
+
+  /** Resolves when all settlements and refunds so far are in the store. */
+  async flush(): Promise<void> {
+    await this.#ledger.flush();
+  }
+
+  /** Calls `listener` at every event of a kind. What it throws surfaces as an uncaught exception, not in the call. */
+  on<E extends BudgetEvent>(event: E, listener: (...args: BudgetEvents[E]) => void): this {
+    this.#events.on(event, listener);
+    return this;
+  }
+
+  off<E extends BudgetEvent>(event: E, listener: (...args: BudgetEvents[E]) => void): this {
+    this.#events.off(event, listener);
+    return this;
+  }
+
+  /** @internal */
+  get ungoverned(): 'pass' | 'reject' {
+    return this.#options.ungoverned;
+  }
+
+  /** @internal */
+  get estimator(): Estimator {
+    return this.#estimator;
+  }
+
+  /** A call as limits and keys see it. @internal */
+  callOf(endpoint: Endpoint, body: Call['body'], deployment: string | undefined, caller: Caller): Call {
+    const model = deployment ?? (typeof body['model'] === 'string' ? body['model'] : '');
+    return { endpoint: endpoint.path, model, body, caller };
+  }
+
+  /** Estimates a call and reserves that. Throws as `reserve()` does, and UnknownPriceError. @internal */
+  async admitCall(endpoint: Endpoint, call: Call) {
+    const known = this.#estimator.model(call.model);
+    const model = known instanceof Promise ? await known : known;
+    if (this.#options.limits.some((limit) => limit.unit === 'cost' && limit.applies(call))) {
+      requirePrice(endpoint, model);
+    }
+    const estimate = this.#estimate(endpoint, call, model);
+    const admitted = this.admit(call, estimate.usage);
+    return { model, estimate, reservation: admitted instanceof Promise ? await admitted : admitted };
+  }
+
+  /** At once if the store answers at once. @internal */
+  admit(call: Call, usage: Usage): OpenReservation | Promise<OpenReservation> {
+    const now = this.#options.clock();
+    const key = this.#keyOf(call);
+    const charges = this.#chargesOf(call, key, usage, now);
+    const counted = charges.every(asksAnything) ? charges : charges.filter(asksAnything);
+    const conclude = (admission: Admission) => {
+      if (!admission.admitted) throw this.#denial(call, usage, counted, admission, now);
+      const purpose: Purpose = { key, plan: call.caller.plan, endpoint: call.endpoint, model: call.model };
+      const kept = admission === UNCOUNTED ? [] : charges;
+      const reservation = new OpenReservation(purpose, usage, kept, this.#close);
+      this.#tell(reservation, counted, admission, now);
+      return reservation;
+    };
+    const admission = this.#ledger.admit(counted, now);
+    return admission instanceof Promise ? admission.then(conclude) : conclude(admission);
+  }
+
+  #denial(call: Call, usage: Usage, counted: readonly Charge[], { values }: Admission, now: number) {
+    const { model, endpoint, caller } = call;
+    const error = quotaExceeded(counted, values, { model, plan: caller.plan }, now);
+    this.#events.emit('denied', () => ({ error, endpoint, model, estimate: usage }));
+    return error;
+  }
+
+  #tell(reservation: OpenReservation, counted: readonly Charge[], admission: Admission, now: number): void {
+    if (this.#events.heard('admitted')) {
+      const exceeded = exceededLimits(counted, admission);
+      this.#events.emit('admitted', () => ({ ...eventOf(reservation), exceeded }));
+    }
+    if (this.#events.heard('warning')) this.#warn(counted, admission, now);
+  }
+
+  readonly #close = (
+    reservation: OpenReservation,
+    usage: Usage | undefined,
+    source: SettlementSource,
+  ): void => {
+    this.#ledger.settle(reservation.charges, usage, this.#options.clock());
+    if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
+    else this.#events.emit('settled', () => ({ ...eventOf(reservation), usage, source }));
+  };
+
+  #warn(charges: readonly Charge[], { values }: Admission, now: number): void {
+    for (const [i, { limit, key, storeKey, bounds }] of charges.entries()) {
+      const state = limitUsage(limit, key, values[i], bounds, now);
+      const share = this.#warnings.passed(storeKey, state, limit, now);
+      if (share !== undefined) this.#events.emit('warning', () => ({ ...state, share }));
+    }
+  }
+
+  #estimate(endpoint: Endpoint, call: Call, model: Model) {
+    return this.#estimator.estimate(endpoint, call, model, this.#mostExpected(call, model));
+  }
+
+  #mostExpected(call: Call, { pricing }: Model): number {
+    if (this.#options.completion !== 'expected') return Infinity;
+    let most = Infinity;
+    for (const limit of this.#options.limits) {
+      const { unit, capacity } = limit;
+      const perToken = unit === 'cost' ? (pricing?.(ONE_TOKEN) ?? 0) / NANODOLLARS : 1;
+      const counts = unit === 'cost' || unit === 'tokens' || unit === 'completionTokens';
+      if (counts && limit.applies(call)) most = Math.min(most, (capacity * EXPECTED_SHARE) / perToken);
+    }
+    return Math.floor(most);
+  }
+
+  #keyOf(call: Call): string {
+    const key = call.caller.key ?? this.#options.key;
+    return typeof key === 'function' ? checkKey('budget.key(call)', key(call)) : checkKey('key', key);
+  }
+
+  #chargesOf(call: Call, key: string, usage: Usage, now: number): Charge[] {
+    const charges: Charge[] = [];
+    for (const limit of this.#options.limits) {
+      if (!limit.applies(call)) continue;
+      const own =
+        typeof limit.key === 'function'
+          ? checkKey(`key(call) of limit ${limit.name}`, limit.key(call))
+          : limit.key;
+      charges.push(chargeOf(limit, own ?? key, usage[limit.unit], now));
+    }
+    return charges;
+  }
+
+  #chargeForKey(limit: CompiledLimit, key: string | undefined, now: number): Charge {
+    if (typeof limit.key === 'string') return chargeOf(limit, limit.key, 0, now);
+    const own = key ?? this.#options.key;
+    if (typeof own === 'string') return chargeOf(limit, checkKey('key', own), 0, now);
+    throw new BudgetOptionError(
+      'key',
+      'a counter key: budget.key is a function, so there is no default',
+      key,
+    );
+  }
+}
+
+function asksAnything(charge: Charge): boolean {
+  return charge.requested > 0;
+}
+
+/** The limits with `onExceeded: 'allow'` that an admission went beyond. */
+function exceededLimits(charges: readonly Charge[], { values }: Admission): string[] {
+  return charges.filter(({ bounds }, i) => (values[i] ?? 0) > bounds.ceiling).map(({ limit }) => limit.name);
+}
+
+function eventOf({ id, purpose, usage }: OpenReservation): ReservationEvent {
+  return { id, ...purpose, estimate: usage };
+}

@@ -1,0 +1,128 @@
+import { UnknownPriceError } from '../errors.ts';
+import type { Call } from '../limits/limit.ts';
+import { loadPrices, PriceBook, type Prices, type Pricing, type Quantities } from '../prices.ts';
+import { tokenUpperBound } from '../tokens/bpe.ts';
+import { CompletionForecast, maxCompletionTokens } from '../tokens/completion.ts';
+import { encodingForModel, isReasoningModel } from '../tokens/model.ts';
+import { loadTokenizer } from '../tokens/tokenizer.ts';
+import { NANODOLLARS, type Usage } from '../usage.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** Texts of more UTF-16 units than this are bounded, not counted: they are beyond any model's context. */
+const COUNTED_LENGTH = 8_000_000;
+/** Models remembered; a hostile stream of names cannot grow the memory. */
+const REMEMBERED = 1_000;
+/** Milliseconds after which a model's price is looked up again: some hold from a date on. */
+const REFRESH = 3_600_000;
+
+/**
+ * Tokens of output to reserve for a call that sets no bound of its own: `expected` is what such calls mostly stayed
+ * below so far, `max` the most that the model can give, `none` nothing; a function gives its own number, per choice.
+ * An expectation is never more than a tenth of a limit: a guess must not be what makes a call impossible.
+ */
+export type CompletionMode = 'expected' | 'max' | 'none' | ((call: Call) => number);
+
+/** What estimating needs to know of a model. */
+export interface Model {
+  readonly name: string;
+  /** Tokens of a text; an upper bound for one that no model could read. */
+  tokens(text: string): number;
+  /** It spends output tokens on reasoning, which a stream does not show. */
+  readonly reasoning: boolean;
+  /** Undefined if no price is known. */
+  readonly pricing: Pricing | undefined;
+}
+
+/** What a call may use. */
+export interface Estimate {
+  readonly quantities: Quantities;
+  readonly usage: Usage;
+  /** The request sets no bound on its output; what is reserved for it is the completion mode's. */
+  readonly unbounded: boolean;
+}
+
+export class Estimator {
+  readonly #completion: CompletionMode;
+  readonly #prices: PriceBook;
+  readonly #clock: () => number;
+  readonly #forecast = new CompletionForecast();
+  readonly #models = new Map<string, Model & { readonly until: number }>();
+
+  constructor(completion: CompletionMode, prices: Prices, clock: () => number) {
+    this.#completion = completion;
+    this.#prices = new PriceBook(prices);
+    this.#clock = clock;
+  }
+
+  /** At once if the model was asked for before; else when its token table and the price list are loaded. */
+  model(name: string): Model | Promise<Model> {
+    const known = this.#models.get(name);
+    return known !== undefined && this.#clock() < known.until ? known : this.#load(name);
+  }
+
+  /**
+   * Estimates a call of a governed endpoint. Sends and counts nothing.
+   *
+   * @param mostExpected output tokens above which no expectation is reserved
+   */
+  estimate(endpoint: Endpoint, call: Call, model: Model, mostExpected = Infinity): Estimate {
+    let unbounded = false;
+    const quantities = endpoint.estimate(call, {
+      model,
+      unboundedCompletion: (choices) => {
+        unbounded = true;
+        return this.#unbounded(call, choices, mostExpected);
+      },
+    });
+    return { quantities, usage: usageFor(quantities, endpoint.free ? undefined : model.pricing), unbounded };
+  }
+
+  /** Learns from the output tokens that one choice of a call without a bound had. */
+  observe(model: string, completionTokens: number): void {
+    this.#forecast.observe(model, completionTokens);
+  }
+
+  #unbounded(call: Call, choices: number, mostExpected: number): number {
+    const mode = this.#completion;
+    if (mode === 'expected') return Math.min(choices * this.#forecast.expected(call.model), mostExpected);
+    if (mode === 'max') return choices * maxCompletionTokens(call.model);
+    if (mode === 'none') return 0;
+    const tokens = mode(call);
+    return choices * (Number.isFinite(tokens) && tokens >= 0 ? tokens : maxCompletionTokens(call.model));
+  }
+
+  async #load(name: string): Promise<Model> {
+    const [tokenizer] = await Promise.all([loadTokenizer(encodingForModel(name)), loadPrices()]);
+    const now = this.#clock();
+    const model = {
+      name,
+      tokens: (text: string) =>
+        text.length > COUNTED_LENGTH ? tokenUpperBound(text) : tokenizer.count(text),
+      reasoning: isReasoningModel(name),
+      pricing: this.#prices.pricing(name, now),
+      until: now + REFRESH,
+    };
+    if (this.#models.size >= REMEMBERED) this.#models.clear();
+    this.#models.set(name, model);
+    return model;
+  }
+}
+
+/** The Usage of one request that used these quantities; its cost is 0 where no price is known. */
+export function usageFor(quantities: Quantities, pricing: Pricing | undefined): Usage {
+  const { promptTokens, completionTokens, images } = quantities;
+  return {
+    requests: 1,
+    promptTokens,
+    completionTokens,
+    tokens: promptTokens + completionTokens,
+    images,
+    cost: pricing === undefined ? 0 : pricing(quantities) / NANODOLLARS,
+  };
+}
+
+/** @throws UnknownPriceError, for a call under a cost limit whose model has no price */
+export function requirePrice(endpoint: Endpoint, model: Model): void {
+  if (endpoint.free !== true && model.pricing === undefined)
+    throw new UnknownPriceError(model.name, endpoint.path);
+}

@@ -1,0 +1,55 @@
+import { type Fields, isFields } from '../json.ts';
+import type { Quantities } from '../prices.ts';
+
+/** Above this, a reported number is absurd; it also keeps sums exact. */
+const MOST_TOKENS = 1e12;
+
+/**
+ * The quantities that a `usage` object reports, in any of the API's shapes: chat and completions (`prompt_tokens`),
+ * responses, images and transcriptions (`input_tokens`), audio by duration (`seconds`). Undefined if it is none of them
+ * or holds a number that cannot be: then nothing is known of what was used, and the estimate stands.
+ */
+export function readUsage(usage: unknown, images: number): Quantities | undefined {
+  if (!isFields(usage)) return undefined;
+  if (usage['type'] === 'duration') return readDuration(usage['seconds'], images);
+  const prompt = usage['prompt_tokens'] ?? usage['input_tokens'];
+  const completion = usage['completion_tokens'] ?? usage['output_tokens'];
+  const total = usage['total_tokens'];
+  const promptTokens = count(prompt ?? (completion === undefined ? total : undefined));
+  const completionTokens = count(completion ?? 0);
+  if (promptTokens === undefined || completionTokens === undefined) return undefined;
+  return { promptTokens, completionTokens, images, ...readDetails(usage) };
+}
+
+function readDuration(seconds: unknown, images: number): Quantities | undefined {
+  const duration = count(seconds);
+  return duration === undefined
+    ? undefined
+    : { promptTokens: 0, completionTokens: 0, images, seconds: duration };
+}
+
+/** The parts of the totals that have prices of their own. Pricing keeps their sum within the total. */
+function readDetails(usage: Fields) {
+  const input = firstFields(usage, ['prompt_tokens_details', 'input_tokens_details', 'input_token_details']);
+  const output = firstFields(usage, ['completion_tokens_details', 'output_tokens_details']);
+  return {
+    cachedTokens: count(input['cached_tokens']),
+    cacheWriteTokens: count(input['cache_write_tokens']),
+    audioPromptTokens: count(input['audio_tokens']),
+    imagePromptTokens: count(input['image_tokens']),
+    audioCompletionTokens: count(output['audio_tokens']),
+    imageCompletionTokens: count(output['image_tokens']),
+  };
+}
+
+function firstFields(fields: Fields, names: readonly string[]): Fields {
+  for (const name of names) {
+    const value = fields[name];
+    if (isFields(value)) return value;
+  }
+  return {};
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value <= MOST_TOKENS ? value : undefined;
+}

@@ -1,0 +1,22 @@
+import { isFields } from '../json.ts';
+import { responsesPromptTokens } from '../tokens/chat.ts';
+import { boundOf, type Endpoint } from './endpoint.ts';
+
+export const responses: Endpoint = {
+  path: '/responses',
+  estimate({ body }, context) {
+    return {
+      promptTokens: responsesPromptTokens(body, context.model),
+      completionTokens: boundOf(body['max_output_tokens']) ?? context.unboundedCompletion(1),
+      images: 0,
+    };
+  },
+  usageOfEvent(event) {
+    return isFields(event['response']) ? event['response']['usage'] : undefined;
+  },
+  deliver(event, deliver) {
+    const { type, delta } = event;
+    if (typeof type !== 'string' || typeof delta !== 'string' || !type.endsWith('.delta')) return;
+    deliver(`${event['item_id']} ${event['content_index'] ?? ''} ${type}`, delta);
+  },
+};

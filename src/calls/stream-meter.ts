@@ -1,0 +1,119 @@
+import { type Fields, isFields, listOf } from '../json.ts';
+import type { Quantities } from '../prices.ts';
+import type { Endpoint } from './endpoint.ts';
+import { readUsage } from './report.ts';
+
+/** Events that may report usage or an error; the others are kept as text and only read if the stream is cut. */
+const TELLING = /"(?:usage|error)"\s*:\s*[{"]|"type"\s*:\s*"error"/;
+/** Text of events kept before it is counted and dropped, in UTF-16 units. */
+const KEPT = 512 * 1_024;
+
+/** What a stream told of its usage by the time it ended. */
+export interface StreamReport {
+  /** What the API reported; undefined if it did not. */
+  readonly reported: Quantities | undefined;
+  /** An event told of an error. */
+  readonly failed: boolean;
+  /** Output tokens delivered, counted here; undefined if the endpoint's output is none that can be counted. */
+  delivered(): number | undefined;
+}
+
+/** Reads the events of one stream as they pass, and sums up what they used. */
+export class StreamMeter implements StreamReport {
+  readonly #endpoint: Endpoint;
+  readonly #hideUsage: boolean;
+  readonly #tokens: (text: string) => number;
+  #kept: string[] = [];
+  #keptLength = 0;
+  #counted = 0;
+  #failed = false;
+  #reported: Quantities | undefined;
+
+  /** @param hideUsage the app did not ask for the event that only tells the usage: it must not see it */
+  constructor(endpoint: Endpoint, hideUsage: boolean, tokens: (text: string) => number) {
+    this.#endpoint = endpoint;
+    this.#hideUsage = hideUsage;
+    this.#tokens = tokens;
+  }
+
+  get reported(): Quantities | undefined {
+    return this.#reported;
+  }
+
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  event(data: string): 'hide' | undefined {
+    if (TELLING.test(data)) {
+      const event = parseEvent(data);
+      if (event !== undefined && this.#read(event))
+        return this.#hideUsage && isUsageOnly(event) ? 'hide' : undefined;
+    }
+    this.#keep(data);
+    return undefined;
+  }
+
+  delivered(): number | undefined {
+    if (this.#endpoint.deliver === undefined) return undefined;
+    this.#count();
+    return this.#counted;
+  }
+
+  /** Whether the event reports usage. */
+  #read(event: Fields): boolean {
+    if (isFields(event['error']) || event['type'] === 'error' || event['type'] === 'response.failed')
+      this.#failed = true;
+    const { countsImages, usageOfEvent } = this.#endpoint;
+    const usage = readUsage(event['usage'] ?? usageOfEvent?.(event), countsImages ? 1 : 0);
+    if (usage === undefined) return false;
+    // Each image of a stream reports its own usage; elsewhere the last report is the whole.
+    this.#reported = countsImages && this.#reported ? sum(this.#reported, usage) : usage;
+    return true;
+  }
+
+  #keep(data: string): void {
+    if (this.#endpoint.deliver === undefined) return;
+    this.#kept.push(data);
+    this.#keptLength += data.length;
+    if (this.#keptLength > KEPT) this.#count();
+  }
+
+  #count(): void {
+    const texts = new Map<string, string>();
+    for (const data of this.#kept) {
+      const event = parseEvent(data);
+      if (event === undefined) continue;
+      this.#endpoint.deliver?.(event, (slot, text) => texts.set(slot, (texts.get(slot) ?? '') + text));
+    }
+    for (const text of texts.values()) this.#counted += this.#tokens(text);
+    this.#kept = [];
+    this.#keptLength = 0;
+  }
+}
+
+function parseEvent(data: string): Fields | undefined {
+  try {
+    const event: unknown = JSON.parse(data);
+    return isFields(event) ? event : undefined;
+  } catch {
+    // '[DONE]', or what no SDK can read either.
+    return undefined;
+  }
+}
+
+/** The extra event of `stream_options.include_usage`: no choices, only the usage. */
+function isUsageOnly(event: Fields): boolean {
+  return isFields(event['usage']) && Array.isArray(event['choices']) && listOf(event['choices']).length === 0;
+}
+
+function sum(a: Quantities, b: Quantities): Quantities {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    images: a.images + b.images,
+    imagePromptTokens: (a.imagePromptTokens ?? 0) + (b.imagePromptTokens ?? 0),
+    imageCompletionTokens: (a.imageCompletionTokens ?? 0) + (b.imageCompletionTokens ?? 0),
+    cachedTokens: (a.cachedTokens ?? 0) + (b.cachedTokens ?? 0),
+  };
+}

@@ -1,0 +1,129 @@
+import type { CompletionMode } from './calls/estimate.ts';
+import { checkKey, fieldsOf, functionOf, isFiniteNumber, oneOf } from './checks.ts';
+import { BudgetOptionError } from './errors.ts';
+import type { Caller, CompiledLimit, CounterKey, Limit } from './limits/limit.ts';
+import { counterKey, limitsOf } from './limits/limit-options.ts';
+import { PRICE_PARTS, type Prices } from './prices.ts';
+import { UNITS, type UsageInput } from './usage.ts';
+
+export interface BudgetOptions {
+  /** Where the counters are: a Keyv instance. Default: memory of this process. */
+  readonly store?: object | undefined;
+  /** Counter key: whom the limits count for. Default 'default'. */
+  readonly key?: CounterKey | undefined;
+  /** What may be used. A call is admitted if it fits into every limit that applies to it, all or nothing. Default: none. */
+  readonly limits?: readonly Limit[] | undefined;
+  /** What to reserve for a call that sets no bound on its output. Default 'expected'. */
+  readonly completion?: CompletionMode | undefined;
+  /** Prices to add to or override those of genai-prices. */
+  readonly prices?: Prices | undefined;
+  /** Calls that the budget cannot govern: let them pass, or refuse them with `UngovernedEndpointError`. Default 'pass'. */
+  readonly ungoverned?: 'pass' | 'reject' | undefined;
+  /** When the store fails: refuse calls with `BudgetStoreError`, or let them pass uncounted. Default 'reject'. */
+  readonly onStoreError?: 'reject' | 'allow' | undefined;
+  /** Shares of a limit's max, > 0 and <= 1, at whose passing a `warning` is emitted. Default [0.8]. */
+  readonly warnAt?: readonly number[] | undefined;
+  /** The time, in Unix milliseconds. Default `Date.now`. */
+  readonly clock?: (() => number) | undefined;
+}
+
+/** BudgetOptions with every check done and every default in place. */
+export interface ResolvedOptions {
+  readonly store: unknown;
+  readonly key: CounterKey;
+  readonly limits: readonly CompiledLimit[];
+  readonly completion: CompletionMode;
+  readonly prices: Prices;
+  readonly ungoverned: 'pass' | 'reject';
+  readonly onStoreError: 'reject' | 'allow';
+  readonly warnAt: readonly number[];
+  readonly clock: () => number;
+}
+
+const BUDGET_OPTIONS = Object.keys({
+  store: 0,
+  key: 0,
+  limits: 0,
+  completion: 0,
+  prices: 0,
+  ungoverned: 0,
+  onStoreError: 0,
+  warnAt: 0,
+  clock: 0,
+} satisfies Record<keyof BudgetOptions, 0>);
+
+/** Checks every option of a budget once. @throws BudgetOptionError that names the first wrong one. */
+export function resolveOptions(options: unknown): ResolvedOptions {
+  const given = fieldsOf('budget', options, BUDGET_OPTIONS);
+  return {
+    store: given['store'],
+    key: counterKey('budget.key', given['key']) ?? 'default',
+    limits: limitsOf(given['limits']),
+    completion: completionOf(given['completion']),
+    prices: pricesOf(given['prices']),
+    ungoverned: oneOf('budget.ungoverned', given['ungoverned'], ['pass', 'reject']) ?? 'pass',
+    onStoreError: oneOf('budget.onStoreError', given['onStoreError'], ['reject', 'allow']) ?? 'reject',
+    warnAt: sharesOf(given['warnAt']),
+    clock: functionOf('budget.clock', given['clock']) ?? Date.now,
+  };
+}
+
+/** Checks a caller. @throws BudgetOptionError */
+export function callerOf(option: string, caller: unknown): Caller {
+  const { key, plan, roles } = fieldsOf(option, caller, ['key', 'plan', 'roles']);
+  if (key !== undefined) checkKey(`${option}.key`, key);
+  if (plan !== undefined) checkKey(`${option}.plan`, plan);
+  if (roles !== undefined && !(Array.isArray(roles) && roles.every((role) => typeof role === 'string'))) {
+    throw new BudgetOptionError(`${option}.roles`, 'an array of strings', roles);
+  }
+  return caller as Caller;
+}
+
+/** Checks a part of a Usage. @throws BudgetOptionError */
+export function checkUsage(option: string, usage: unknown): UsageInput {
+  const given = fieldsOf(option, usage, UNITS);
+  for (const unit of UNITS) {
+    const value = given[unit];
+    if (value !== undefined && !(isFiniteNumber(value) && value >= 0)) {
+      throw new BudgetOptionError(`${option}.${unit}`, 'a finite number >= 0', value);
+    }
+  }
+  const { tokens, promptTokens, completionTokens } = given as UsageInput;
+  const sum = (promptTokens ?? 0) + (completionTokens ?? 0);
+  if (tokens !== undefined && (promptTokens ?? completionTokens) !== undefined && tokens !== sum) {
+    throw new BudgetOptionError(`${option}.tokens`, `promptTokens + completionTokens, ${sum}`, tokens);
+  }
+  return given as UsageInput;
+}
+
+function completionOf(value: unknown): CompletionMode {
+  if (typeof value === 'function') return value as CompletionMode;
+  return (
+    oneOf('budget.completion', value, ['expected', 'max', 'none'] as const, ' or a function') ?? 'expected'
+  );
+}
+
+function pricesOf(value: unknown): Prices {
+  if (value === undefined) return {};
+  const prices = fieldsOf('budget.prices', value, Object.keys(value ?? {}));
+  for (const [model, price] of Object.entries(prices)) {
+    const option = `budget.prices[${JSON.stringify(model)}]`;
+    if (typeof price === 'string') continue;
+    for (const [part, dollars] of Object.entries(fieldsOf(option, price, PRICE_PARTS))) {
+      if (dollars === undefined || (isFiniteNumber(dollars) && dollars >= 0)) continue;
+      throw new BudgetOptionError(`${option}.${part}`, 'US dollars, a finite number >= 0', dollars);
+    }
+  }
+  return prices as Prices;
+}
+
+function sharesOf(value: unknown): readonly number[] {
+  if (value === undefined) return [0.8];
+  const expected = 'an array of shares > 0 and <= 1';
+  if (!Array.isArray(value)) throw new BudgetOptionError('budget.warnAt', expected, value);
+  for (const share of value as readonly unknown[]) {
+    if (!isFiniteNumber(share) || share <= 0 || share > 1)
+      throw new BudgetOptionError('budget.warnAt', expected, share);
+  }
+  return [...value].sort((a: number, b: number) => a - b);
+}

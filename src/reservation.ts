@@ -1,0 +1,63 @@
+import type { SettlementSource } from './events.ts';
+import type { Charge } from './limits/charge.ts';
+import type { Usage, UsageInput } from './usage.ts';
+
+/** An admitted, not yet settled amount. Settling or refunding it takes effect once; whatever follows does nothing. */
+export interface Reservation {
+  readonly id: string;
+  readonly key: string;
+  /** What was reserved. */
+  readonly usage: Usage;
+  /** Replaces the reserved amount by what was used, in the windows where it was reserved. Off the caller's path. */
+  settle(usage: UsageInput): void;
+  /** Gives the whole amount back: the work was certainly not billed. */
+  refund(): void;
+}
+
+/** What a reservation was made for. */
+export interface Purpose {
+  readonly key: string;
+  readonly plan: string | undefined;
+  readonly endpoint: string;
+  readonly model: string;
+}
+
+/** How a reservation ends: with a Usage that takes its place, with undefined if it is given back. */
+export type Close = (
+  reservation: OpenReservation,
+  usage: Usage | undefined,
+  source: SettlementSource,
+) => void;
+
+/** Distinguishes the reservations of this process from those of others. */
+const PROCESS = crypto.randomUUID();
+let made = 0;
+
+/** A reservation as the budget keeps it: open until it is closed, once. */
+export class OpenReservation {
+  readonly purpose: Purpose;
+  readonly usage: Usage;
+  /** Where it is counted. Empty if the store was away and calls are let pass: then there is nothing to adjust. */
+  readonly charges: readonly Charge[];
+  readonly #close: Close;
+  readonly #number = ++made;
+  #open = true;
+
+  constructor(purpose: Purpose, usage: Usage, charges: readonly Charge[], close: Close) {
+    this.purpose = purpose;
+    this.usage = usage;
+    this.charges = charges;
+    this.#close = close;
+  }
+
+  get id(): string {
+    return `${PROCESS}-${this.#number}`;
+  }
+
+  /** @param usage what was used; undefined gives everything back */
+  close(usage: Usage | undefined, source: SettlementSource): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#close(this, usage, source);
+  }
+}
