@@ -23,9 +23,13 @@ const REMEMBERED = 1_000;
 
 function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   let keys = made.get(limit);
-  if (keys === undefined || keys.size > REMEMBERED) made.set(limit, (keys = new Map()));
+  if (keys === undefined) {
+    keys = new Map();
+    made.set(limit, keys);
+  }
   const known = keys.get(key);
   if (known?.id === id) return known.storeKey;
+  if (keys.size >= REMEMBERED) keys.clear();
   // Lengths keep the parts apart, whatever characters they hold.
   const storeKey = `${limit.name.length}:${limit.name}:${key.length}:${key}:${id}`;
   keys.set(key, { id, storeKey });

@@ -39,9 +39,20 @@ export class BodyText implements Watcher {
   }
 
   /** A read by a method has given this. What cannot be made text (a mock may give anything) is a failed read. */
-  async read(text: () => string | undefined | Promise<string | undefined>): Promise<void> {
+  read(make: () => string | undefined | Promise<string | undefined>): Promise<void> | undefined {
     try {
-      this.#whole(await text());
+      const text = make();
+      if (text instanceof Promise) return this.#later(text);
+      this.#whole(text);
+    } catch (error) {
+      this.failed(error);
+    }
+    return undefined;
+  }
+
+  async #later(text: Promise<string | undefined>): Promise<void> {
+    try {
+      this.#whole(await text);
     } catch (error) {
       this.failed(error);
     }

@@ -5,95 +5,173 @@ import { isReadableStream, WatchedBody } from './watched-body.ts';
 
 export type { BodySink } from './body-text.ts';
 
-const OVERRIDDEN = ['text', 'json', 'arrayBuffer', 'bytes', 'blob', 'clone', 'body'];
+const METHODS = ['text', 'json', 'arrayBuffer', 'bytes', 'blob', 'clone'] as const;
+const OVERRIDDEN = [...METHODS, 'body'];
+type Method = (typeof METHODS)[number];
+
+/** A response's own ways to its body, before they are overridden; a mock may lack some. */
+interface Natives {
+  readonly methods: { readonly [M in Method]?: Response[M] };
+  readonly body: (response: Response) => unknown;
+  /** `json()` is not of the platform: what it gives may be no parse of the text. */
+  readonly ownJson: boolean;
+}
 
 /**
- * Watches the app read this response, by overrides on the instance; reads nothing by itself. The sink is called
- * before the app's own read resolves. A read that bypasses the overrides (`formData()`, or
- * `Response.prototype.text.call(response)`) goes unseen.
+ * Watches the app read this response; reads nothing by itself. The sink is called before the app's own read resolves.
+ * A read that bypasses the overrides (`formData()`, or `Response.prototype.text.call(response)`) goes unseen.
  *
  * @returns false when the object cannot be tapped (a frozen mock): nothing will be called.
  */
 export function tapBody(response: Response, sink: BodySink): boolean {
-  return tapBranch(response, sink, new Outcome());
+  return tapBranch(response, sink, undefined);
 }
 
-function tapBranch(response: Response, sink: BodySink, outcome: Outcome): boolean {
+function tapBranch(response: Response, sink: BodySink, outcome: Outcome | undefined): boolean {
   if (!overridable(response, OVERRIDDEN)) return false;
-  const tap = new BodyTap(response, new BodyText(sink, outcome.branch()));
-  const { clone } = response;
-  overrideMethods(response, {
-    ...tap.reads(),
-    clone: clone && (() => tap.clone(clone, (copy) => tapBranch(copy, sink, outcome))),
-  });
-  if ('body' in response) overrideGetter(response, 'body', () => tap.body());
+  const prototype: object = Object.getPrototypeOf(response);
+  if (OVERRIDDEN.some((name) => Object.hasOwn(response, name))) {
+    overrideOwn(response, new BodyTap(response, ownNatives(response), sink, outcome));
+    return true;
+  }
+  // One hidden property and a shared prototype: seven overrides on each response cost several times as much.
+  const { natives, tapped } = tappedPrototype(prototype);
+  Object.defineProperty(response, TAP, { value: new BodyTap(response, natives, sink, outcome) });
+  Object.setPrototypeOf(response, tapped);
   return true;
+}
+
+const TAP = Symbol('tap');
+const prototypes = new WeakMap<object, { readonly natives: Natives; readonly tapped: object }>();
+
+/** A prototype that stands before a response's own and leads each read to the response's tap. */
+function tappedPrototype(prototype: object) {
+  const known = prototypes.get(prototype);
+  if (known !== undefined) return known;
+  const methods: Natives['methods'] = Object.fromEntries(
+    METHODS.map((name) => [name, Reflect.get(prototype, name)] as const).filter(([, method]) => method),
+  );
+  const natives = { methods, body: (r: Response) => Reflect.get(prototype, 'body', r), ownJson: false };
+  const tapped = Object.create(prototype);
+  const tapOf = (response: Response) => Reflect.get(response, TAP) as BodyTap;
+  overrideMethods(
+    tapped,
+    Object.fromEntries(
+      (Object.keys(methods) as Method[]).map((name) => [
+        name,
+        function (this: Response) {
+          return tapOf(this)[name]();
+        },
+      ]),
+    ),
+  );
+  overrideGetter(tapped, 'body', function (this: Response) {
+    return tapOf(this).body();
+  });
+  const made = { natives, tapped };
+  prototypes.set(prototype, made);
+  return made;
+}
+
+/** A mock brings methods of its own, which hide those of any prototype. */
+function overrideOwn(response: Response, tap: BodyTap): void {
+  overrideMethods(
+    response,
+    Object.fromEntries(METHODS.map((name) => [name, response[name] && (() => tap[name]())])),
+  );
+  if ('body' in response) overrideGetter(response, 'body', () => tap.body());
+}
+
+function ownNatives(response: Response): Natives {
+  const { text, json, arrayBuffer, bytes, blob, clone } = response;
+  const ownJson = !text || Object.hasOwn(response, 'json');
+  return {
+    methods: { text, json, arrayBuffer, bytes, blob, clone },
+    body: inherited(response, 'body'),
+    ownJson,
+  };
 }
 
 class BodyTap {
   readonly #response: Response;
-  readonly #text: BodyText;
-  readonly #native: () => unknown;
+  readonly #natives: Natives;
+  readonly #sink: BodySink;
+  #outcome: Outcome | undefined;
+  #reports: BodyText | undefined;
   #watched: WatchedBody | undefined;
   /** A method such as `text()` has taken the body. */
   #taken = false;
 
-  constructor(response: Response, text: BodyText) {
+  constructor(response: Response, natives: Natives, sink: BodySink, outcome: Outcome | undefined) {
     this.#response = response;
-    this.#text = text;
-    this.#native = inherited(response, 'body');
+    this.#natives = natives;
+    this.#sink = sink;
+    this.#outcome = outcome;
+    if (outcome !== undefined) this.#text();
   }
 
-  reads(): Record<string, (() => Promise<unknown>) | undefined> {
-    const { text, arrayBuffer, bytes, blob } = this.#response;
-    return {
-      text: text && (() => this.#read(text, String)),
-      json: this.#json(),
-      arrayBuffer: arrayBuffer && (() => this.#read(arrayBuffer, (value) => decoded(new Uint8Array(value)))),
-      bytes: bytes && (() => this.#read(bytes, decoded)),
-      blob: blob && (() => this.#read(blob, blobText)),
-    };
+  text(): Promise<string> {
+    return this.#read(this.#natives.methods.text, String);
+  }
+
+  /** `json()` is `text()` and a parse, except on a mock that brings its own. */
+  async json(): Promise<unknown> {
+    const { methods, ownJson } = this.#natives;
+    if (ownJson) return this.#read(methods.json, (value) => JSON.stringify(value) ?? '');
+    return JSON.parse(await this.text());
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#read(this.#natives.methods.arrayBuffer, (value) => decoded(new Uint8Array(value)));
+  }
+
+  bytes(): Promise<Uint8Array> {
+    return this.#read(this.#natives.methods.bytes, decoded);
+  }
+
+  blob(): Promise<Blob> {
+    return this.#read(this.#natives.methods.blob, blobText);
   }
 
   /** The watched stream is made when the app first touches `body`, and is the same from then on. */
   body(): unknown {
     if (this.#watched !== undefined) return this.#watched.stream;
-    const native = this.#native();
+    const native = this.#natives.body(this.#response);
     if (this.#taken || !isReadableStream(native)) return native;
-    this.#watched = new WatchedBody(() => this.#native() as ReadableStream, this.#text);
+    const current = () => this.#natives.body(this.#response) as ReadableStream;
+    this.#watched = new WatchedBody(current, this.#text());
     return this.#watched.stream;
   }
 
-  clone(native: () => Response, tap: (copy: Response) => void): Response {
+  clone(): Response {
     if (!this.#taken) this.#watched?.taken();
-    const copy = native.call(this.#response);
-    if (copy !== this.#response) tap(copy);
+    const copy = call(this.#natives.methods.clone, this.#response);
+    this.#text();
+    if (copy !== this.#response) tapBranch(copy, this.#sink, this.#outcome);
     return copy;
   }
 
-  /** `json()` is `text()` and a parse, except on a mock that brings its own. */
-  #json(): (() => Promise<unknown>) | undefined {
-    const { text, json } = this.#response;
-    if (!json) return undefined;
-    if (!text || Object.hasOwn(this.#response, 'json')) {
-      return () => this.#read(json, (value) => JSON.stringify(value) ?? '');
-    }
-    return async () => JSON.parse(await this.#read(text, String));
+  /** Made late: most responses are read once, by one method, and never cloned. */
+  #text(): BodyText {
+    this.#outcome ??= new Outcome();
+    this.#reports ??= new BodyText(this.#sink, this.#outcome.branch());
+    return this.#reports;
   }
 
   async #read<T>(
-    native: () => Promise<T>,
+    native: (() => Promise<T>) | undefined,
     textOf: (value: T) => string | undefined | Promise<string | undefined>,
   ): Promise<T> {
-    if (!this.#take()) return native.call(this.#response);
+    if (!this.#take()) return call(native, this.#response);
     let value: T;
     try {
-      value = await native.call(this.#response);
+      value = await call(native, this.#response);
     } catch (error) {
-      this.#text.failed(error);
+      this.#text().failed(error);
       throw error;
     }
-    await this.#text.read(() => textOf(value));
+    const told = this.#text().read(() => textOf(value));
+    if (told !== undefined) await told;
     return value;
   }
 
@@ -104,4 +182,9 @@ class BodyTap {
     this.#watched?.stream.getReader();
     return true;
   }
+}
+
+function call<T>(method: (() => T) | undefined, response: Response): T {
+  if (method === undefined) throw new TypeError('the response has no such method');
+  return method.call(response);
 }

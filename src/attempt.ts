@@ -1,0 +1,160 @@
+import type { Budget } from './budget.ts';
+import type { Endpoint } from './calls/endpoint.ts';
+import { choicesOf } from './calls/endpoint.ts';
+import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
+import { readUsage } from './calls/report.ts';
+import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
+import type { SettlementSource } from './events.ts';
+import type { Call } from './limits/limit.ts';
+import type { Quantities } from './prices.ts';
+import type { OpenReservation } from './reservation.ts';
+import { tapEventStream } from './responses/event-stream.ts';
+import { jsonMembers } from './responses/json-members.ts';
+import { tapBody } from './responses/tap-body.ts';
+
+/** Members of a JSON response that tell what was used. */
+const TELLING_MEMBERS: ReadonlySet<string> = new Set(['usage', 'data']);
+
+/**
+ * One HTTP attempt of a governed call: its reservation, and how it ends. Usage known: settled to it. Certainly not
+ * billed: refunded. Unknown: the estimate stands.
+ */
+export class Attempt {
+  readonly #budget: Budget;
+  readonly #endpoint: Endpoint;
+  readonly #call: Call;
+  readonly #model: Model;
+  readonly #estimate: Estimate;
+  readonly #reservation: OpenReservation;
+  readonly #hideUsage: boolean;
+
+  /** @param hideUsage the request asks for usage where the app did not, so the answer to that is hidden from it */
+  constructor(
+    budget: Budget,
+    endpoint: Endpoint,
+    call: Call,
+    admitted: { readonly model: Model; readonly estimate: Estimate; readonly reservation: OpenReservation },
+    hideUsage: boolean,
+  ) {
+    this.#budget = budget;
+    this.#endpoint = endpoint;
+    this.#call = call;
+    this.#model = admitted.model;
+    this.#estimate = admitted.estimate;
+    this.#reservation = admitted.reservation;
+    this.#hideUsage = hideUsage;
+  }
+
+  /** Sends the attempt and watches its answer. Returns and throws what `fetch` does. */
+  async send(fetch: () => Promise<Response>, signal: AbortSignal | null | undefined): Promise<Response> {
+    if (signal?.aborted) this.refund();
+    try {
+      const response = await fetch();
+      this.#answered(response);
+      return response;
+    } catch (error) {
+      if (isNeverConnected(error)) this.refund();
+      else this.#stand();
+      throw error;
+    }
+  }
+
+  /** It was certainly not billed. */
+  refund(): void {
+    this.#reservation.close(undefined, 'reported');
+  }
+
+  #answered(response: Response): void {
+    const type = response.headers.get('content-type') ?? '';
+    const json = type.includes('json');
+    if (response.status >= 300) this.refund();
+    else if (type.includes('text/event-stream') || (this.#call.body['stream'] === true && !json)) {
+      this.#meter(response);
+    } else if (json || type === '') this.#watch(response);
+    else this.#stand();
+  }
+
+  #watch(response: Response): void {
+    const stand = () => this.#stand();
+    const sink = {
+      complete: (text: string) => this.#read(text),
+      failed: stand,
+      cancelled: stand,
+      oversized: stand,
+    };
+    if (!tapBody(response, sink)) this.#stand();
+  }
+
+  /** Nothing is known of what was used. */
+  #stand(): void {
+    this.#reservation.close(this.#reservation.usage, 'estimated');
+  }
+
+  #settle(quantities: Quantities, source: SettlementSource): void {
+    const { estimator } = this.#budget;
+    if (source === 'reported' && this.#estimate.unbounded) {
+      const choices = choicesOf(this.#call.body['n']);
+      estimator.observe(this.#model.name, quantities.completionTokens / choices);
+    }
+    const pricing = this.#endpoint.free ? undefined : this.#model.pricing;
+    this.#reservation.close(usageFor(quantities, pricing), source);
+  }
+
+  #read(text: string): void {
+    const members = jsonMembers(text, TELLING_MEMBERS);
+    const data = members.get('data');
+    const images = this.#endpoint.countsImages ? (data?.elements() ?? 0) : 0;
+    const usage = readUsage(members.get('usage')?.value(), images);
+    if (usage !== undefined) this.#settle(usage, 'reported');
+    // dall-e reports no usage: its images are what is billed.
+    else if (images > 0) this.#settle({ ...this.#estimate.quantities, images }, 'reported');
+    else if (this.#endpoint.free === true) this.#settle(this.#estimate.quantities, 'reported');
+    else this.#stand();
+  }
+
+  #meter(response: Response): void {
+    const meter = new StreamMeter(this.#endpoint, this.#hideUsage, this.#model.tokens);
+    const tapped = tapEventStream(response, {
+      mayHide: this.#hideUsage,
+      event: (data) => meter.event(data),
+      end: () => this.#ended(meter),
+    });
+    if (!tapped) this.#stand();
+  }
+
+  #ended(stream: StreamReport): void {
+    if (stream.reported !== undefined) {
+      this.#settle(stream.reported, 'reported');
+      return;
+    }
+    const delivered = stream.delivered();
+    if (stream.failed && (delivered ?? 0) === 0) this.refund();
+    else if (delivered === undefined) this.#stand();
+    else {
+      const { quantities } = this.#estimate;
+      // What a reasoning model thought before it was cut is billed, but never seen: at least the estimate stands.
+      const unseen = this.#model.reasoning ? quantities.completionTokens : 0;
+      this.#settle({ ...quantities, completionTokens: Math.max(delivered, unseen) }, 'counted');
+    }
+  }
+}
+
+/** Codes of errors that come before a connection is made: nothing was sent. */
+const BEFORE_CONNECTION: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function isNeverConnected(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+    if (cause instanceof AggregateError)
+      return cause.errors.length > 0 && cause.errors.every(isNeverConnected);
+    if ('code' in cause && typeof cause.code === 'string' && BEFORE_CONNECTION.has(cause.code)) return true;
+    if ('syscall' in cause && cause.syscall === 'connect') return true;
+  }
+  return false;
+}

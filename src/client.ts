@@ -1,0 +1,106 @@
+import { type AzureClientOptions, AzureOpenAI, type ClientOptions, OpenAI } from 'openai';
+import { Budget } from './budget.ts';
+import { BudgetOptionError } from './errors.ts';
+import { Governor, type RequestOptions } from './governor.ts';
+import type { Caller } from './limits/limit.ts';
+import { type BudgetOptions, callerOf } from './options.ts';
+
+interface Governed {
+  /** The budget of every billable call: a Budget, which several clients may share, or the options of a new one. */
+  readonly budget: Budget | BudgetOptions;
+  /** Whom the calls are made for. Default: nobody in particular, so the budget's own key counts. */
+  readonly caller?: Caller | undefined;
+}
+
+type BuiltRequest = ReturnType<OpenAI['buildRequest']>;
+
+export type GovernedClientOptions = ClientOptions & Governed;
+export type GovernedAzureClientOptions = AzureClientOptions & Governed;
+
+/**
+ * An `OpenAI` whose billable calls are checked against a budget before they are sent and charged with what they used.
+ * Every call behaves as in the SDK, except that it rejects with `QuotaExceeded` where it does not fit.
+ *
+ * The seams, and why these: `prepareOptions` runs once per attempt before anything is built, and what it throws reaches
+ * the app untouched and unretried; the answer is watched in `fetch`, which the attempt reaches inside `fetchOptions`,
+ * because the SDK hands those on; `buildRequest` is the last step that can fail before anything is sent.
+ *
+ * @throws BudgetOptionError for a wrong option of the budget
+ */
+export class GovernedOpenAI extends OpenAI {
+  /** The budget of this client's calls. */
+  readonly budget: Budget;
+  readonly #governor: Governor;
+
+  constructor(options: GovernedClientOptions) {
+    const governed = governedOptions(options);
+    super(governed);
+    this.budget = governed.budget;
+    this.#governor = new Governor(governed.budget, governed.caller);
+  }
+
+  /** The same client with other options; the budget is kept unless another is given. */
+  override withOptions(options: Partial<GovernedClientOptions>): this {
+    return super.withOptions(options);
+  }
+
+  /** The same client on the same budget, for another caller: another counter key, plan or roles. */
+  withCaller(caller: Caller): this {
+    return this.withOptions({ caller });
+  }
+
+  protected override async prepareOptions(options: RequestOptions): Promise<void> {
+    await super.prepareOptions(options);
+    await this.#governor.prepare(options);
+  }
+
+  override buildRequest(options: RequestOptions, props?: { retryCount?: number }): BuiltRequest {
+    return this.#governor.watchBuild(options, super.buildRequest(options, props));
+  }
+}
+
+/** `GovernedOpenAI` for Azure: see there. The deployment counts as the model. */
+export class GovernedAzureOpenAI extends AzureOpenAI {
+  /** The budget of this client's calls. */
+  readonly budget: Budget;
+  readonly #governor: Governor;
+
+  constructor(options: GovernedAzureClientOptions) {
+    const governed = governedOptions(options);
+    super(governed);
+    this.budget = governed.budget;
+    this.#governor = new Governor(governed.budget, governed.caller);
+  }
+
+  /** The same client with other options; the budget is kept unless another is given. */
+  override withOptions(options: Partial<GovernedAzureClientOptions>): this {
+    return super.withOptions(options);
+  }
+
+  /** The same client on the same budget, for another caller: another counter key, plan or roles. */
+  withCaller(caller: Caller): this {
+    return this.withOptions({ caller });
+  }
+
+  protected override async prepareOptions(options: RequestOptions): Promise<void> {
+    await super.prepareOptions(options);
+    await this.#governor.prepare(options, this.deploymentName);
+  }
+
+  override buildRequest(options: RequestOptions, props?: { retryCount?: number }): BuiltRequest {
+    return this.#governor.watchBuild(options, super.buildRequest(options, props));
+  }
+}
+
+/** The SDK's options with the budget made and its fetch watched; the SDK carries all of them over in `withOptions()`. */
+function governedOptions<O extends Governed & { fetch?: ClientOptions['fetch'] }>(options: O) {
+  const { budget, caller = {}, fetch } = options ?? {};
+  if (budget === undefined)
+    throw new BudgetOptionError('budget', 'the options of a budget, or a Budget', budget);
+  return {
+    ...options,
+    budget: budget instanceof Budget ? budget : new Budget(budget),
+    caller: callerOf('caller', caller),
+    fetch: Governor.watch(fetch),
+  };
+}

@@ -1,0 +1,105 @@
+import { Attempt } from './attempt.ts';
+import { Budget } from './budget.ts';
+import { askForUsage, encodedLike } from './calls/ask-usage.ts';
+import { type Route, routeOf } from './calls/endpoints.ts';
+import { readRequestBody } from './calls/request-body.ts';
+import { QuotaExceeded, UngovernedEndpointError } from './errors.ts';
+import type { Caller } from './limits/limit.ts';
+import { type BudgetOptions, callerOf } from './options.ts';
+
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+
+/**
+ * A `fetch` under a budget, for anything that takes one. A denied call is answered with a 429 in the form of the API's
+ * own (status, headers, `error` body) and `x-should-retry: false`; nothing is sent. Rejects with the budget's other
+ * errors, see `Budget.reserve()`.
+ *
+ * @param budget a Budget, or the options of one
+ * @param caller who the calls are made for, as for `withCaller()`
+ * @throws BudgetOptionError for wrong options
+ */
+export function governFetch(fetch: Fetch, budget: Budget | BudgetOptions, caller: Caller = {}): Fetch {
+  const governor = budget instanceof Budget ? budget : new Budget(budget);
+  const checked = callerOf('caller', caller);
+  return async (input, init) => {
+    const { url, method } = targetOf(input, init);
+    const route = routeOf(method, url);
+    if (route !== undefined) return sendGoverned(fetch, governor, checked, route, input, init);
+    // A data: URL goes nowhere; the SDK fetches one to learn about its fetch.
+    if (governor.ungoverned === 'reject' && !url.startsWith('data:')) {
+      throw new UngovernedEndpointError(method, new URL(url, 'http://localhost').pathname);
+    }
+    return fetch(input, init);
+  };
+}
+
+async function sendGoverned(
+  fetch: Fetch,
+  budget: Budget,
+  caller: Caller,
+  { endpoint, deployment }: Route,
+  input: string | URL | Request,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  const body = init?.body ?? (input instanceof Request ? await readCopy(input) : undefined);
+  const fields = await readRequestBody(body, endpoint);
+  const asking = askForUsage(endpoint, fields);
+  const call = budget.callOf(endpoint, fields, deployment, caller);
+  let attempt: Attempt;
+  try {
+    attempt = new Attempt(
+      budget,
+      endpoint,
+      call,
+      await budget.admitCall(endpoint, call),
+      asking !== undefined,
+    );
+  } catch (error) {
+    if (error instanceof QuotaExceeded) return denialResponse(error);
+    throw error;
+  }
+  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+  if (asking === undefined) return attempt.send(() => fetch(input, init), signal);
+  const changed = {
+    ...init,
+    ...withBody(input, init, encodedLike(body, asking) as string | Uint8Array<ArrayBuffer>),
+  };
+  return attempt.send(() => fetch(input, changed), signal);
+}
+
+function targetOf(input: string | URL | Request, init: RequestInit | undefined) {
+  const request = input instanceof Request ? input : undefined;
+  return { url: request?.url ?? String(input), method: init?.method ?? request?.method ?? 'GET' };
+}
+
+/** The body of a Request, which stays unread itself. */
+async function readCopy(request: Request): Promise<FormData | string> {
+  const copy = request.clone();
+  const form = /^(multipart\/form-data|application\/x-www-form-urlencoded)/i.test(
+    request.headers.get('content-type') ?? '',
+  );
+  return form ? copy.formData() : copy.text();
+}
+
+/** A length that was set by hand would no longer be right; the type must not follow the new body's. */
+function withBody(
+  input: string | URL | Request,
+  init: RequestInit | undefined,
+  body: string | Uint8Array<ArrayBuffer>,
+) {
+  const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+  headers.delete('content-length');
+  if (!headers.has('content-type')) headers.set('content-type', 'application/json');
+  return { body, headers };
+}
+
+function denialResponse(error: QuotaExceeded): Response {
+  const headers = new Headers(error.headers);
+  headers.set('content-type', 'application/json');
+  headers.set('x-should-retry', 'false');
+  return new Response(JSON.stringify({ error: error.error }), {
+    status: 429,
+    statusText: 'Too Many Requests',
+    headers,
+  });
+}

@@ -1,0 +1,115 @@
+import type { ClientOptions, OpenAI } from 'openai';
+import { Attempt } from './attempt.ts';
+import type { Budget } from './budget.ts';
+import { askForUsage, encodedLike } from './calls/ask-usage.ts';
+import { routeOf } from './calls/endpoints.ts';
+import { readRequestBody } from './calls/request-body.ts';
+import { UngovernedEndpointError } from './errors.ts';
+import type { Caller } from './limits/limit.ts';
+
+/** The options of one request, as the SDK hands them to its hooks. */
+export type RequestOptions = Awaited<Parameters<OpenAI['request']>[0]>;
+type SdkInit = NonNullable<Parameters<NonNullable<ClientOptions['fetch']>>[1]>;
+type SdkFetch = NonNullable<ClientOptions['fetch']>;
+
+/** Where a request's attempt travels from `prepareOptions` to `fetch`: in its `fetchOptions`, which the SDK hands on. */
+const ATTEMPT = Symbol('governed-openai attempt');
+
+/** An attempt on its way to be sent. */
+class Parcel {
+  /** Usage was asked for where the app did not: kept for retries, whose body asks already. */
+  readonly hideUsage: boolean;
+  readonly #signal: AbortSignal | null | undefined;
+  #attempt: Attempt | undefined;
+
+  constructor(attempt: Attempt, hideUsage: boolean, signal: AbortSignal | null | undefined) {
+    this.#attempt = attempt;
+    this.hideUsage = hideUsage;
+    this.#signal = signal;
+    // The SDK drops a request that is aborted between its preparation and its fetch, and tells nobody.
+    if (signal?.aborted) this.abandon();
+    else signal?.addEventListener('abort', this.abandon);
+  }
+
+  /** The attempt, once: after that it is on its own. */
+  take(): Attempt | undefined {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    this.#signal?.removeEventListener('abort', this.abandon);
+    return attempt;
+  }
+
+  /** It will not be sent. Does nothing once it was. */
+  readonly abandon = (): void => {
+    this.take()?.refund();
+  };
+}
+
+/** Watched fetches and what they were made of: a client derived by `withOptions()` is given its parent's. */
+const watched = new WeakMap<SdkFetch, SdkFetch>();
+
+/** The part of a governed client that is the same for OpenAI and Azure. */
+export class Governor {
+  readonly #budget: Budget;
+  readonly #caller: Caller;
+
+  constructor(budget: Budget, caller: Caller) {
+    this.#budget = budget;
+    this.#caller = caller;
+  }
+
+  /** A fetch that sends the attempts prepared for it, and everything else as it is. */
+  static watch(fetch: SdkFetch = globalThis.fetch): SdkFetch {
+    const inner = watched.get(fetch) ?? fetch;
+    const outer: SdkFetch = (input, init) => {
+      const attempt = parcelOf(init)?.take();
+      if (attempt === undefined) return inner(input, init);
+      const { [ATTEMPT]: _, ...plain } = init as SdkInit & { [ATTEMPT]: Parcel };
+      return attempt.send(() => inner(input, plain), plain.signal);
+    };
+    // The SDK looks for a `Response` on the fetch it is given, as node-fetch has.
+    watched.set(Object.assign(outer, inner), inner);
+    return outer;
+  }
+
+  /** Admits one attempt of a request, and makes it ask for its usage. Throws what the budget does. */
+  async prepare(options: RequestOptions, azureDeployment?: string): Promise<void> {
+    const route = routeOf(options.method, options.path);
+    if (route === undefined) {
+      if (this.#budget.ungoverned === 'reject')
+        throw new UngovernedEndpointError(options.method, options.path);
+      return;
+    }
+    // The SDK itself rejects what is aborted before it is sent.
+    if (options.signal?.aborted) return;
+    const { endpoint } = route;
+    const read = readRequestBody(options.body, endpoint);
+    const fields = read instanceof Promise ? await read : read;
+    const model = azureDeployment ?? route.deployment ?? modelOfUpload(options, fields);
+    const call = this.#budget.callOf(endpoint, fields, model, this.#caller);
+    const admitted = await this.#budget.admitCall(endpoint, call);
+    const asking = askForUsage(endpoint, fields);
+    if (asking !== undefined) options.body = encodedLike(options.body, asking);
+    const hideUsage = asking !== undefined || parcelOf(options.fetchOptions)?.hideUsage === true;
+    const attempt = new Attempt(this.#budget, endpoint, call, admitted, hideUsage);
+    const parcel = new Parcel(attempt, hideUsage, options.signal);
+    options.fetchOptions = Object.assign({}, options.fetchOptions, { [ATTEMPT]: parcel });
+  }
+
+  /** A request that cannot be built will not be sent. Gives back the same promise: the SDK waits no longer for it. */
+  watchBuild<T>(options: RequestOptions, building: Promise<T>): Promise<T> {
+    building.catch(() => parcelOf(options.fetchOptions)?.abandon());
+    return building;
+  }
+}
+
+/** A streamed upload names its model in the metadata only. */
+function modelOfUpload(options: RequestOptions, fields: object): string | undefined {
+  const model = options.__metadata?.['model'];
+  return typeof model === 'string' && Object.keys(fields).length === 0 ? model : undefined;
+}
+
+function parcelOf(fetchOptions: object | undefined): Parcel | undefined {
+  const parcel: unknown = fetchOptions === undefined ? undefined : Reflect.get(fetchOptions, ATTEMPT);
+  return parcel instanceof Parcel ? parcel : undefined;
+}

@@ -1,0 +1,26 @@
+export { Budget, type ReserveRequest } from './budget.ts';
+export type { CompletionMode } from './calls/estimate.ts';
+export {
+  type GovernedAzureClientOptions,
+  GovernedAzureOpenAI,
+  type GovernedClientOptions,
+  GovernedOpenAI,
+} from './client.ts';
+export {
+  BudgetError,
+  BudgetOptionError,
+  BudgetStoreError,
+  type ExceededReason,
+  QuotaExceeded,
+  UngovernedEndpointError,
+  UnknownPriceError,
+} from './errors.ts';
+export type { BudgetEvent, BudgetEvents, ReservationEvent, SettlementSource } from './events.ts';
+export { type Fetch, governFetch } from './governed-fetch.ts';
+export type { Call, Caller, CounterKey, Limit, OnExceeded } from './limits/limit.ts';
+export type { Period } from './limits/period.ts';
+export type { LimitUsage } from './limits/state.ts';
+export type { BudgetOptions } from './options.ts';
+export type { Price, Prices } from './prices.ts';
+export type { Reservation } from './reservation.ts';
+export type { Unit, Usage, UsageInput } from './usage.ts';
