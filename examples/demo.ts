@@ -22,6 +22,7 @@ const openai = new GovernedOpenAI({
 });
 
 const table = new Table({
+  style: { head: [], border: [] },
   head: [
     'call',
     'tokens estimated',
@@ -143,7 +144,15 @@ async function startMock(): Promise<LLMock> {
     content: 'One... two... three... four... five... six... seven... eight... nine... ten.',
     usage: usage(14, 30),
   });
-  mock.onEmbedding(/./, { embedding: [0.1, -0.2, 0.3], usage: { prompt_tokens: 6 } });
+  // The mock's own embeddings always report a usage of 0.
+  mock.mount('/v1/embeddings', {
+    async handleRequest(_request, response) {
+      const data = [0, 1].map((index) => ({ object: 'embedding', index, embedding: [0.1, -0.2, 0.3] }));
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ object: 'list', data, usage: { prompt_tokens: 6, total_tokens: 6 } }));
+      return true;
+    },
+  });
   mock.onImage(/./, { image: { b64Json: 'iVBORw0KGgo=' } });
   await mock.start();
   return mock;

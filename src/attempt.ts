@@ -66,11 +66,9 @@ export class Attempt {
 
   #answered(response: Response): void {
     const type = response.headers.get('content-type') ?? '';
-    const json = type.includes('json');
     if (response.status >= 300) this.refund();
-    else if (type.includes('text/event-stream') || (this.#call.body['stream'] === true && !json)) {
-      this.#meter(response);
-    } else if (json || type === '') this.#watch(response);
+    else if (type.includes('text/event-stream') || this.#call.body['stream'] === true) this.#meter(response);
+    else if (type.includes('json') || type === '') this.#watch(response);
     else this.#stand();
   }
 
@@ -129,7 +127,7 @@ export class Attempt {
     }
     const delivered = stream.delivered();
     if (stream.failed && (delivered ?? 0) === 0) this.refund();
-    else if (delivered === undefined) this.#stand();
+    else if (delivered === undefined || !stream.heard) this.#stand();
     else {
       const { quantities } = this.#estimate;
       // What a reasoning model thought before it was cut is billed, but never seen: at least the estimate stands.

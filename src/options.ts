@@ -4,11 +4,13 @@ import { BudgetOptionError } from './errors.ts';
 import type { Caller, CompiledLimit, CounterKey, Limit } from './limits/limit.ts';
 import { counterKey, limitsOf } from './limits/limit-options.ts';
 import { PRICE_PARTS, type Prices } from './prices.ts';
+import type { KeyvInstance } from './stores/from-keyv.ts';
+import type { CounterStore } from './stores/store.ts';
 import { UNITS, type UsageInput } from './usage.ts';
 
 export interface BudgetOptions {
-  /** Where the counters are: a Keyv instance. Default: memory of this process. */
-  readonly store?: object | undefined;
+  /** Where the counters are: a Keyv instance (in memory, for now). Default: memory of this process. */
+  readonly store?: KeyvInstance | CounterStore | undefined;
   /** Counter key: whom the limits count for. Default 'default'. */
   readonly key?: CounterKey | undefined;
   /** What may be used. A call is admitted if it fits into every limit that applies to it, all or nothing. Default: none. */

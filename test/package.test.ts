@@ -28,12 +28,23 @@ beforeAll(() => {
     encoding: 'utf8',
   });
   const packed: unknown = JSON.parse(out);
-  const [first] = (Array.isArray(packed) ? packed : Object.values(packed as object)) as { filename: string }[];
+  const [first] = (Array.isArray(packed) ? packed : Object.values(packed as object)) as {
+    filename: string;
+  }[];
   const modules = join(project, 'node_modules');
   mkdirSync(join(modules, 'governed-openai'), { recursive: true });
   const tarball = join(project, first?.filename ?? '');
   execFileSync('tar', ['-xzf', tarball, '-C', join(modules, 'governed-openai'), '--strip-components=1']);
-  for (const name of ['openai', 'keyv', 'js-tiktoken', 'eventemitter3', 'leven', 'temporal-polyfill', '@pydantic', '@types']) {
+  for (const name of [
+    'openai',
+    'keyv',
+    'js-tiktoken',
+    'eventemitter3',
+    'leven',
+    'temporal-polyfill',
+    '@pydantic',
+    '@types',
+  ]) {
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
   }
   writeFileSync(join(project, 'package.json'), '{"private":true}');

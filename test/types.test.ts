@@ -31,7 +31,11 @@ describe('types are those of the SDK', () => {
   });
 
   test('a client takes every option of the SDK, and a budget', () => {
-    expectTypeOf<{ apiKey: string; maxRetries: number; budget: BudgetOptions }>().toExtend<GovernedClientOptions>();
+    expectTypeOf<{
+      apiKey: string;
+      maxRetries: number;
+      budget: BudgetOptions;
+    }>().toExtend<GovernedClientOptions>();
     expectTypeOf<{ budget: Budget }>().toExtend<GovernedClientOptions>();
     expectTypeOf<{ apiKey: string }>().not.toExtend<GovernedClientOptions>();
   });

@@ -12,6 +12,8 @@ const KEPT = 512 * 1_024;
 export interface StreamReport {
   /** What the API reported; undefined if it did not. */
   readonly reported: Quantities | undefined;
+  /** Any event has come. A body without events is no stream of events. */
+  readonly heard: boolean;
   /** An event told of an error. */
   readonly failed: boolean;
   /** Output tokens delivered, counted here; undefined if the endpoint's output is none that can be counted. */
@@ -26,6 +28,7 @@ export class StreamMeter implements StreamReport {
   #kept: string[] = [];
   #keptLength = 0;
   #counted = 0;
+  #heard = false;
   #failed = false;
   #reported: Quantities | undefined;
 
@@ -40,11 +43,16 @@ export class StreamMeter implements StreamReport {
     return this.#reported;
   }
 
+  get heard(): boolean {
+    return this.#heard;
+  }
+
   get failed(): boolean {
     return this.#failed;
   }
 
   event(data: string): 'hide' | undefined {
+    this.#heard = true;
     if (TELLING.test(data)) {
       const event = parseEvent(data);
       if (event !== undefined && this.#read(event))

@@ -2,6 +2,14 @@ import { BudgetOptionError } from '../errors.ts';
 import { MemoryStore } from './memory.ts';
 import type { CounterStore } from './store.ts';
 
+/** A Keyv instance, of version 5 or 6, by what is used of it. */
+export interface KeyvInstance {
+  readonly store: unknown;
+  get(key: string): unknown;
+  set(key: string, value: unknown): unknown;
+  delete(key: string): unknown;
+}
+
 /** The counters of a Keyv instance on a Map are kept beside it, so that budgets on the same instance share them. */
 const memoryStores = new WeakMap<object, MemoryStore>();
 
@@ -30,7 +38,7 @@ function isCounterStore(value: unknown): value is CounterStore {
   return hasMethods(value, ['admit', 'adjust', 'read', 'delete']);
 }
 
-function isKeyv(value: unknown): value is { readonly store: unknown } {
+function isKeyv(value: unknown): value is KeyvInstance {
   return hasMethods(value, ['get', 'set', 'delete']) && 'store' in value;
 }
 

@@ -183,7 +183,10 @@ function importCost(code: string): [milliseconds: number, megabytes: number] {
 }
 
 console.log(`Time per call, µs: medians of ${ROUNDS} rounds, memory store, three limits\n`);
-const calls = new Table({ head: ['', 'OpenAI', 'GovernedOpenAI', 'difference', 'ratio'] });
+const calls = new Table({
+  style: { head: [], border: [] },
+  head: ['', 'OpenAI', 'GovernedOpenAI', 'difference', 'ratio'],
+});
 for (const scenario of scenarios) calls.push(await compare(scenario));
 console.log(calls.toString());
 
@@ -196,7 +199,7 @@ const body = {
   max_tokens: 50,
 };
 const usage = { requests: 1, promptTokens: 20, completionTokens: 50, cost: 0.0001 };
-const steps = new Table({ head: ['step', 'µs'] });
+const steps = new Table({ style: { head: [], border: [] }, head: ['step', 'µs'] });
 steps.push(await step('an await of nothing (the loop itself)', () => undefined));
 steps.push(await step('estimate', () => budget.estimate('/chat/completions', body)));
 steps.push(
@@ -205,7 +208,7 @@ steps.push(
 console.log(steps.toString());
 
 console.log('\nImporting, in fresh processes\n');
-const imports = new Table({ head: ['', 'ms', 'MB'] });
+const imports = new Table({ style: { head: [], border: [] }, head: ['', 'ms', 'MB'] });
 for (const [name, code] of [
   ["import 'openai'", "await import('openai');"],
   ["import 'governed-openai'", "await import('governed-openai');"],

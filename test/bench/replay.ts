@@ -41,7 +41,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.meta.jso
   const charged = `${usage.promptTokens} + ${usage.completionTokens}`;
   const same =
     recorded === undefined
-      ? source === (usage.images > 0 ? 'reported' : 'counted')
+      ? source === 'not governed' || source === (usage.images > 0 ? 'reported' : 'counted')
       : recorded === 'refused: nothing'
         ? usage.requests === 0
         : recorded === charged;
@@ -53,6 +53,30 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.meta.jso
     usage.completionTokens,
     usage.images,
     recorded ?? 'no usage',
+    same ? 'ok' : 'DIFFERS',
+  ]);
+}
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.chunks.txt'))) {
+  // The events of a Responses stream, one a line, without their framing.
+  const lines = readFileSync(join(folder, file), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+  const body = lines.map((line) => `data: ${line}\n\n`).join('');
+  const meta: Meta = {
+    status: 200,
+    request: { stream: true },
+    response_headers: { 'content-type': 'text/event-stream' },
+  };
+  const { source, usage } = await replay('https://api.openai.com/v1/responses', meta, body);
+  const same = source === 'refunded' && usage.requests === 0;
+  if (!same) wrong++;
+  table.push([
+    file,
+    source,
+    usage.promptTokens,
+    usage.completionTokens,
+    usage.images,
+    'failed: nothing',
     same ? 'ok' : 'DIFFERS',
   ]);
 }
