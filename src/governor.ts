@@ -9,7 +9,6 @@ import type { Caller } from './limits/limit.ts';
 
 /** The options of one request, as the SDK hands them to its hooks. */
 export type RequestOptions = Awaited<Parameters<OpenAI['request']>[0]>;
-type SdkInit = NonNullable<Parameters<NonNullable<ClientOptions['fetch']>>[1]>;
 type SdkFetch = NonNullable<ClientOptions['fetch']>;
 
 /** Where a request's attempt travels from `prepareOptions` to `fetch`: in its `fetchOptions`, which the SDK hands on. */
@@ -64,8 +63,9 @@ export class Governor {
     const outer: SdkFetch = (input, init) => {
       const attempt = parcelOf(init)?.take();
       if (attempt === undefined) return inner(input, init);
-      const { [ATTEMPT]: _, ...plain } = init as SdkInit & { [ATTEMPT]: Parcel };
-      return attempt.send(() => inner(input, plain), plain.signal);
+      // The SDK made this object for this request alone; what is below must not see the parcel.
+      if (init !== undefined) Reflect.deleteProperty(init, ATTEMPT);
+      return attempt.send(() => inner(input, init), init?.signal);
     };
     // The SDK looks for a `Response` on the fetch it is given, as node-fetch has.
     watched.set(Object.assign(outer, inner), inner);

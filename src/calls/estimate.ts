@@ -9,7 +9,7 @@ import { NANODOLLARS, type Usage } from '../usage.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** Texts of more UTF-16 units than this are bounded, not counted: they are beyond any model's context. */
-const COUNTED_LENGTH = 8_000_000;
+const COUNTED_LENGTH = 4_000_000;
 /** Models remembered; a hostile stream of names cannot grow the memory. */
 const REMEMBERED = 1_000;
 /** Milliseconds after which a model's price is looked up again: some hold from a date on. */

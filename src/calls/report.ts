@@ -3,6 +3,9 @@ import type { Quantities } from '../prices.ts';
 
 /** Above this, a reported number is absurd; it also keeps sums exact. */
 const MOST_TOKENS = 1e12;
+const INPUT_DETAILS = ['prompt_tokens_details', 'input_tokens_details', 'input_token_details'];
+const OUTPUT_DETAILS = ['completion_tokens_details', 'output_tokens_details'];
+const NONE: Fields = {};
 
 /**
  * The quantities that a `usage` object reports, in any of the API's shapes: chat and completions (`prompt_tokens`),
@@ -18,21 +21,13 @@ export function readUsage(usage: unknown, images: number): Quantities | undefine
   const promptTokens = count(prompt ?? (completion === undefined ? total : undefined));
   const completionTokens = count(completion ?? 0);
   if (promptTokens === undefined || completionTokens === undefined) return undefined;
-  return { promptTokens, completionTokens, images, ...readDetails(usage) };
-}
-
-function readDuration(seconds: unknown, images: number): Quantities | undefined {
-  const duration = count(seconds);
-  return duration === undefined
-    ? undefined
-    : { promptTokens: 0, completionTokens: 0, images, seconds: duration };
-}
-
-/** The parts of the totals that have prices of their own. Pricing keeps their sum within the total. */
-function readDetails(usage: Fields) {
-  const input = firstFields(usage, ['prompt_tokens_details', 'input_tokens_details', 'input_token_details']);
-  const output = firstFields(usage, ['completion_tokens_details', 'output_tokens_details']);
+  // The parts of the totals that have prices of their own.
+  const input = firstFields(usage, INPUT_DETAILS);
+  const output = firstFields(usage, OUTPUT_DETAILS);
   return {
+    promptTokens,
+    completionTokens,
+    images,
     cachedTokens: count(input['cached_tokens']),
     cacheWriteTokens: count(input['cache_write_tokens']),
     audioPromptTokens: count(input['audio_tokens']),
@@ -42,12 +37,19 @@ function readDetails(usage: Fields) {
   };
 }
 
+function readDuration(seconds: unknown, images: number): Quantities | undefined {
+  const duration = count(seconds);
+  return duration === undefined
+    ? undefined
+    : { promptTokens: 0, completionTokens: 0, images, seconds: duration };
+}
+
 function firstFields(fields: Fields, names: readonly string[]): Fields {
   for (const name of names) {
     const value = fields[name];
     if (isFields(value)) return value;
   }
-  return {};
+  return NONE;
 }
 
 function count(value: unknown): number | undefined {

@@ -1,6 +1,6 @@
 import { type BodySink, BodyText, blobText, decoded } from './body-text.ts';
 import { inherited, overridable, overrideGetter, overrideMethods } from './instance.ts';
-import { Outcome } from './outcome.ts';
+import { guarded, Outcome } from './outcome.ts';
 import { isReadableStream, WatchedBody } from './watched-body.ts';
 
 export type { BodySink } from './body-text.ts';
@@ -28,14 +28,13 @@ export function tapBody(response: Response, sink: BodySink): boolean {
 }
 
 function tapBranch(response: Response, sink: BodySink, outcome: Outcome | undefined): boolean {
-  if (!overridable(response, OVERRIDDEN)) return false;
-  const prototype: object = Object.getPrototypeOf(response);
-  if (OVERRIDDEN.some((name) => Object.hasOwn(response, name))) {
+  if (Object.getOwnPropertyNames(response).length > 0 || !Object.isExtensible(response)) {
+    if (!overridable(response, OVERRIDDEN)) return false;
     overrideOwn(response, new BodyTap(response, ownNatives(response), sink, outcome));
     return true;
   }
   // One hidden property and a shared prototype: seven overrides on each response cost several times as much.
-  const { natives, tapped } = tappedPrototype(prototype);
+  const { natives, tapped } = tappedPrototype(Object.getPrototypeOf(response));
   Object.defineProperty(response, TAP, { value: new BodyTap(response, natives, sink, outcome) });
   Object.setPrototypeOf(response, tapped);
   return true;
@@ -170,8 +169,13 @@ class BodyTap {
       this.#text().failed(error);
       throw error;
     }
-    const told = this.#text().read(() => textOf(value));
-    if (told !== undefined) await told;
+    if (typeof value === 'string' && this.#outcome === undefined) {
+      // The one way that nearly all responses are read, and no clone to agree with.
+      guarded(() => this.#sink.complete(value));
+    } else {
+      const told = this.#text().read(() => textOf(value));
+      if (told !== undefined) await told;
+    }
     return value;
   }
 

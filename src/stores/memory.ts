@@ -31,9 +31,10 @@ export class MemoryStore implements CounterStore {
 
   adjust(ops: readonly AdjustOp[], now: number): void {
     for (const op of ops) {
-      const value = Math.max((this.#value(op.key, now) ?? op.floor) + op.delta, op.floor);
-      const expiresAt = Math.max(this.#counters.get(op.key)?.expiresAt ?? 0, op.expiresAt) + op.extend;
-      this.#write(op.key, value, expiresAt);
+      const counter = this.#counters.get(op.key);
+      const known = counter !== undefined && counter.expiresAt > now ? counter.value : op.floor;
+      const expiresAt = Math.max(counter?.expiresAt ?? 0, op.expiresAt) + op.extend;
+      this.#write(op.key, Math.max(known + op.delta, op.floor), expiresAt);
     }
   }
 
