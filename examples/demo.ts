@@ -95,44 +95,16 @@ try {
 } catch (error) {
   if (!(error instanceof QuotaExceeded)) throw error;
   console.log(table.toString());
-  const {
-    status,
-    code,
-    type,
-    limit,
-    unit,
-    max,
-    used,
-    remaining,
-    requested,
-    key,
-    reason,
-    retryAfterMs,
-    resetAt,
-  } = error;
   console.log(`\n'${call}' was refused before it was sent:\n\n${error.name}: ${error.message}\n`);
-  console.log({
-    status,
-    code,
-    type,
-    limit,
-    unit,
-    max,
-    used,
-    remaining,
-    requested,
-    key,
-    reason,
-    retryAfterMs,
-    resetAt,
-  });
+  const { headers: _headers, error: _body, requestID: _requestID, name: _name, ...fields } = error;
+  console.log(fields);
   console.log('headers', Object.fromEntries(error.headers ?? []));
 } finally {
   await openai.budget.flush();
   await mock?.stop();
 }
 
-/** The usage of these answers is what the real API reports for such calls. */
+/** Answers with a usage such as the real API reports. */
 async function startMock(): Promise<LLMock> {
   const mock = new LLMock({ port: 0 });
   const usage = (prompt_tokens: number, completion_tokens: number) => ({ prompt_tokens, completion_tokens });

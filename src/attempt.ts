@@ -48,15 +48,16 @@ export class Attempt {
   /** Sends the attempt and watches its answer. Returns and throws what `fetch` does. */
   async send(fetch: () => Promise<Response>, signal: AbortSignal | null | undefined): Promise<Response> {
     if (signal?.aborted) this.refund();
+    let response: Response;
     try {
-      const response = await fetch();
-      this.#answered(response);
-      return response;
+      response = await fetch();
     } catch (error) {
       if (isNeverConnected(error)) this.refund();
       else this.#stand();
       throw error;
     }
+    this.#answered(response);
+    return response;
   }
 
   /** It was certainly not billed. */

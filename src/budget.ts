@@ -1,6 +1,7 @@
 import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { Estimator, type Model, requirePrice } from './calls/estimate.ts';
+import { readRequestBody } from './calls/request-body.ts';
 import { checkKey, fieldsOf } from './checks.ts';
 import { BudgetOptionError } from './errors.ts';
 import {
@@ -10,13 +11,12 @@ import {
   type ReservationEvent,
   type SettlementSource,
 } from './events.ts';
-import { isFields } from './json.ts';
 import { Ledger, UNCOUNTED } from './ledger.ts';
 import { type Charge, chargeOf } from './limits/charge.ts';
 import { quotaExceeded } from './limits/denial.ts';
 import type { Call, Caller, CompiledLimit } from './limits/limit.ts';
 import { type LimitUsage, limitUsage } from './limits/state.ts';
-import { type BudgetOptions, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
+import { type BudgetOptions, callerOf, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
 import { OpenReservation, type Purpose, type Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
 import type { Admission } from './stores/store.ts';
@@ -72,14 +72,16 @@ export class Budget {
    * What a call would be estimated at. No network, nothing is reserved.
    *
    * @param path an endpoint's path, e.g. `/chat/completions`
+   * @param body the request's body: an object, or the FormData of an upload
    * @throws BudgetOptionError for a path that is not governed
    */
   async estimate(path: string, body: object, caller: Caller = {}): Promise<Usage> {
     const route = routeOf('post', path);
-    if (route === undefined)
+    if (route === undefined) {
       throw new BudgetOptionError('estimate(path)', 'the path of a governed endpoint', path);
-    const fields = isFields(body) ? body : {};
-    const call = this.callOf(route.endpoint, fields, route.deployment, caller);
+    }
+    const fields = await readRequestBody(body, route.endpoint);
+    const call = this.callOf(route.endpoint, fields, route.deployment, callerOf('caller', caller));
     return this.#estimate(route.endpoint, call, await this.#estimator.model(call.model)).usage;
   }
 

@@ -94,13 +94,11 @@ export class GovernedAzureOpenAI extends AzureOpenAI {
 
 /** The SDK's options with the budget made and its fetch watched; the SDK carries all of them over in `withOptions()`. */
 function governedOptions<O extends Governed & { fetch?: ClientOptions['fetch'] }>(options: O) {
-  const { budget, caller = {}, fetch } = options ?? {};
-  if (budget === undefined)
-    throw new BudgetOptionError('budget', 'the options of a budget, or a Budget', budget);
-  return {
-    ...options,
-    budget: budget instanceof Budget ? budget : new Budget(budget),
-    caller: callerOf('caller', caller),
-    fetch: Governor.watch(fetch),
-  };
+  const { budget: given, caller: from = {}, fetch } = options ?? {};
+  if (given === undefined) {
+    throw new BudgetOptionError('budget', 'the options of a budget, or a Budget', given);
+  }
+  const budget = given instanceof Budget ? given : new Budget(given);
+  const caller = callerOf('caller', from);
+  return { ...options, budget, caller, fetch: Governor.watch(fetch, budget, caller) };
 }

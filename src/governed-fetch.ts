@@ -22,15 +22,28 @@ export function governFetch(fetch: Fetch, budget: Budget | BudgetOptions, caller
   const governor = budget instanceof Budget ? budget : new Budget(budget);
   const checked = callerOf('caller', caller);
   return async (input, init) => {
+    const sent = sendIfGoverned(fetch, governor, checked, input, init);
+    if (sent !== undefined) return sent;
     const { url, method } = targetOf(input, init);
-    const route = routeOf(method, url);
-    if (route !== undefined) return sendGoverned(fetch, governor, checked, route, input, init);
     // A data: URL goes nowhere; the SDK fetches one to learn about its fetch.
     if (governor.ungoverned === 'reject' && !url.startsWith('data:')) {
       throw new UngovernedEndpointError(method, new URL(url, 'http://localhost').pathname);
     }
     return fetch(input, init);
   };
+}
+
+/** Undefined if the request goes to no governed endpoint: nothing was done. */
+export function sendIfGoverned(
+  fetch: Fetch,
+  budget: Budget,
+  caller: Caller,
+  input: string | URL | Request,
+  init: RequestInit | undefined,
+): Promise<Response> | undefined {
+  const { url, method } = targetOf(input, init);
+  const route = routeOf(method, url);
+  return route === undefined ? undefined : sendGoverned(fetch, budget, caller, route, input, init);
 }
 
 async function sendGoverned(

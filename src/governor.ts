@@ -5,6 +5,7 @@ import { askForUsage, encodedLike } from './calls/ask-usage.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { UngovernedEndpointError } from './errors.ts';
+import { sendIfGoverned } from './governed-fetch.ts';
 import type { Caller } from './limits/limit.ts';
 
 /** The options of one request, as the SDK hands them to its hooks. */
@@ -57,12 +58,17 @@ export class Governor {
     this.#caller = caller;
   }
 
-  /** A fetch that sends the attempts prepared for it, and everything else as it is. */
-  static watch(fetch: SdkFetch = globalThis.fetch): SdkFetch {
+  /**
+   * A fetch that sends the attempts prepared for it. A governed request that comes unprepared (a subclass that overrides
+   * `prepareOptions` without its `super`, a call of `fetchWithTimeout`) is governed here; all else is sent as it is.
+   */
+  static watch(fetch: SdkFetch = globalThis.fetch, budget: Budget, caller: Caller): SdkFetch {
     const inner = watched.get(fetch) ?? fetch;
     const outer: SdkFetch = (input, init) => {
       const attempt = parcelOf(init)?.take();
-      if (attempt === undefined) return inner(input, init);
+      if (attempt === undefined) {
+        return sendIfGoverned(inner, budget, caller, input, init) ?? inner(input, init);
+      }
       // The SDK made this object for this request alone; what is below must not see the parcel.
       if (init !== undefined) Reflect.deleteProperty(init, ATTEMPT);
       return attempt.send(() => inner(input, init), init?.signal);
@@ -76,8 +82,9 @@ export class Governor {
   async prepare(options: RequestOptions, azureDeployment?: string): Promise<void> {
     const route = routeOf(options.method, options.path);
     if (route === undefined) {
-      if (this.#budget.ungoverned === 'reject')
+      if (this.#budget.ungoverned === 'reject') {
         throw new UngovernedEndpointError(options.method, options.path);
+      }
       return;
     }
     // The SDK itself rejects what is aborted before it is sent.

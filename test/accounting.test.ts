@@ -1,5 +1,5 @@
 import { setTimeout as immediate } from 'node:timers/promises';
-import type OpenAI from 'openai';
+import { type OpenAI, RateLimitError } from 'openai';
 import { describe, expect, test } from 'vitest';
 import {
   Budget,
@@ -632,6 +632,34 @@ describe('derived clients', () => {
     await azure.withCaller({}).chat.completions.create({ ...HELLO, model: '' });
     expect(upstream.requests[0]?.url).toContain('/deployments/team-gpt/chat/completions');
     expect(await charged(budget)).toEqual({ tokens: 13, requests: 1 });
+  });
+});
+
+describe('a request that comes unprepared is governed at its fetch', () => {
+  const limits: Limit[] = [{ tokens: 20, per: 'day' }];
+
+  test('of a subclass that overrides prepareOptions without its super', async () => {
+    class Careless extends GovernedOpenAI {
+      protected override async prepareOptions(): Promise<void> {
+        this.maxRetries = 0;
+      }
+    }
+    const { fetch, requests } = mockUpstream(json(chatCompletion(chatUsage(9, 4))));
+    const openai = new Careless({ apiKey: 'x', fetch, budget: { limits } });
+    await openai.chat.completions.create({ ...HELLO, max_tokens: 4 });
+    expect(await charged(openai.budget)).toEqual({ tokens: 13 });
+    const denied = openai.chat.completions.create({ ...HELLO, max_tokens: 4 });
+    await expect(denied).rejects.toBeInstanceOf(RateLimitError);
+    expect(requests).toHaveLength(1);
+  });
+
+  test('of a call of fetchWithTimeout', async () => {
+    const { fetch } = mockUpstream(json(chatCompletion(chatUsage(9, 4))));
+    const openai = new GovernedOpenAI({ apiKey: 'x', fetch, budget: { limits } });
+    const init = { method: 'post', body: JSON.stringify({ ...HELLO, max_tokens: 4 }) };
+    const url = 'https://api.openai.com/v1/chat/completions';
+    await (await openai.fetchWithTimeout(url, init, 1_000, new AbortController())).text();
+    expect(await charged(openai.budget)).toEqual({ tokens: 13 });
   });
 });
 

@@ -236,6 +236,16 @@ describe('what a call may use, by endpoint', () => {
     expect(await estimate(path, body)).toMatchObject(expected);
   });
 
+  test('a form is read as the SDK sends it', async () => {
+    const form = new FormData();
+    form.set('model', 'gpt-image-1');
+    form.set('n', '3');
+    form.append('image[]', new Blob(['x']));
+    form.append('image[]', new Blob(['y']));
+    const expected = { images: 3, completionTokens: 3 * 6_240, promptTokens: 2 * 7_000 };
+    expect(await estimate('/images/edits', form)).toMatchObject(expected);
+  });
+
   test('the path must be governed', async () => {
     await expect(estimate('/models', {})).rejects.toThrow(
       'estimate(path): expected the path of a governed endpoint',

@@ -8,7 +8,8 @@ const SRC = resolve(import.meta.dirname, '../src');
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts'],
   ['client.ts'],
-  ['governor.ts', 'governed-fetch.ts'],
+  ['governor.ts'],
+  ['governed-fetch.ts'],
   ['attempt.ts'],
   ['budget.ts'],
   ['options.ts', 'ledger.ts', 'settlements.ts', 'reservation.ts', 'warnings.ts'],

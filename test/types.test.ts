@@ -1,3 +1,4 @@
+import type Keyv from 'keyv';
 import type { AzureOpenAI, OpenAI } from 'openai';
 import type { Stream } from 'openai/streaming';
 import { describe, expectTypeOf, test } from 'vitest';
@@ -38,6 +39,11 @@ describe('types are those of the SDK', () => {
     }>().toExtend<GovernedClientOptions>();
     expectTypeOf<{ budget: Budget }>().toExtend<GovernedClientOptions>();
     expectTypeOf<{ apiKey: string }>().not.toExtend<GovernedClientOptions>();
+  });
+
+  test('a store is a Keyv instance as it is', () => {
+    expectTypeOf<Keyv>().toExtend<NonNullable<BudgetOptions['store']>>();
+    expectTypeOf<string>().not.toExtend<NonNullable<BudgetOptions['store']>>();
   });
 
   test('a limit has exactly one unit, a known period, and no other name', () => {
