@@ -112,7 +112,7 @@ export class Attempt {
   }
 
   #meter(response: Response): void {
-    const meter = new StreamMeter(this.#endpoint, this.#hideUsage, this.#model.tokens);
+    const meter = new StreamMeter(this.#endpoint, this.#model.tokens);
     const tapped = tapEventStream(response, {
       mayHide: this.#hideUsage,
       event: (data) => meter.event(data),

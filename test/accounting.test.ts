@@ -314,6 +314,12 @@ describe('a stream', () => {
     expect(outcomes).toEqual(['counted']);
   });
 
+  test('that is answered with JSON leaves the estimate, if that tells no usage to a reader of events', async () => {
+    const { openai, budget } = setUp(json(chatCompletion(chatUsage(9, 4))));
+    expect(await collect(await openai.chat.completions.create(STREAM))).toEqual([]);
+    expect(await charged(budget)).toMatchObject({ promptTokens: PROMPT, completionTokens: 50 });
+  });
+
   test('cut after each chunk is charged for the prompt and what was delivered', async () => {
     const pieces = ['Hello', '!', ' How', ' can', ' I', ' help', '?'];
     const total = chatChunks(pieces).length;
@@ -570,6 +576,24 @@ describe('errors', () => {
     late.abort();
     await failed;
     expect(await charged(after.budget)).toEqual({ requests: 1, tokens: PROMPT + 20 });
+  });
+
+  test('leaves no listener on the signal, and nothing of ours in what fetch is given', async () => {
+    const seen: (symbol | string)[] = [];
+    const { openai } = setUp(
+      (_, init) => {
+        seen.push(...Reflect.ownKeys(init ?? {}));
+        return json(chatCompletion(chatUsage(9, 4)))();
+      },
+      { limits },
+    );
+    const { signal } = new AbortController();
+    const listeners = new Set<unknown>();
+    signal.addEventListener = (_: string, listener: unknown) => void listeners.add(listener);
+    signal.removeEventListener = (_: string, listener: unknown) => void listeners.delete(listener);
+    await openai.chat.completions.create(HELLO, { signal });
+    expect(listeners.size).toBe(0);
+    expect(seen.filter((key) => typeof key === 'symbol')).toEqual([]);
   });
 
   test('the SDK timeout leaves the estimate', async () => {

@@ -68,8 +68,16 @@ describe('reserve', () => {
     await budget.reserve({ usage: { tokens: 1 } });
   });
 
+  test('what has drained in part still counts whole', async () => {
+    const { budget, clock } = setUp({ limits: [{ tokens: 60, per: 'minute' }] });
+    await budget.reserve({ usage: { tokens: 30 } });
+    clock.advance(500);
+    expect(await budget.usage()).toMatchObject([{ used: 30, remaining: 30 }]);
+  });
+
   test('a settlement in a window that has ended does not touch the next one', async () => {
-    const { budget, clock } = setUp({ limits: [{ tokens: 100, per: 'day' }] });
+    const store = new RemoteStore();
+    const { budget, clock } = setUp({ store, limits: [{ tokens: 100, per: 'day' }] });
     const late = await budget.reserve({ usage: { tokens: 80 } });
     clock.advance(86_400_000);
     await budget.reserve({ usage: { tokens: 10 } });
@@ -79,6 +87,7 @@ describe('reserve', () => {
     clock.advance(86_400_000);
     other.refund();
     expect(await used(budget)).toEqual([0]);
+    expect(store.asked).not.toContain('adjust');
   });
 });
 
@@ -318,6 +327,18 @@ describe('events', () => {
     clock.advance(86_400_000);
     await budget.reserve({ usage: { tokens: 95 } });
     expect(warnings.slice(2)).toEqual([[0.9, 95]]);
+  });
+
+  test('warn of a rolling limit once a period', async () => {
+    const { budget, clock } = setUp({ limits: [{ tokens: 100, per: 'minute' }] });
+    const warnings: number[] = [];
+    budget.on('warning', ({ used }) => warnings.push(used));
+    await budget.reserve({ usage: { tokens: 90 } });
+    clock.advance(30_000);
+    await budget.reserve({ usage: { tokens: 50 } });
+    clock.advance(30_000);
+    await budget.reserve({ usage: { tokens: 49 } });
+    expect(warnings).toEqual([90, 89]);
   });
 
   test('a listener that is taken off hears no more; one that throws does not break the call', async () => {

@@ -94,6 +94,14 @@ describe('governFetch', () => {
     expect(requests).toHaveLength(1);
   });
 
+  test('refunds what was aborted before it is sent', async () => {
+    const { fetch, budget } = setUp(answer);
+    await expect(
+      fetch(URL_CHAT, { method: 'POST', body: text, signal: AbortSignal.abort() }),
+    ).rejects.toThrow('aborted');
+    expect(await used(budget)).toBe(0);
+  });
+
   test('passes what is not governed, unless that is to be rejected', async () => {
     const upstream = mockUpstream(json({ data: [] }));
     const passing = governFetch(upstream.fetch, {});

@@ -236,6 +236,14 @@ describe('what a call may use, by endpoint', () => {
     expect(await estimate(path, body)).toMatchObject(expected);
   });
 
+  test('an object that makes its own JSON is read as it will be sent', async () => {
+    const body = { toJSON: () => HELLO };
+    expect(await estimate('/chat/completions', body)).toMatchObject({
+      promptTokens: PROMPT,
+      completionTokens: 5,
+    });
+  });
+
   test('a form is read as the SDK sends it', async () => {
     const form = new FormData();
     form.set('model', 'gpt-image-1');
@@ -271,6 +279,15 @@ describe('output that the request does not bound', () => {
         ],
       },
       90,
+    ],
+    [
+      {
+        limits: [
+          { tokens: 500, per: 'minute' },
+          { tokens: 9_000, per: 'day' },
+        ],
+      },
+      50,
     ],
     [{ completion: 'expected', limits: [{ cost: 0.001, per: 'day' }] }, 10],
   ])('%j reserves %i', async (options, expected) => {

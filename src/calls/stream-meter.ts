@@ -23,7 +23,6 @@ export interface StreamReport {
 /** Reads the events of one stream as they pass, and sums up what they used. */
 export class StreamMeter implements StreamReport {
   readonly #endpoint: Endpoint;
-  readonly #hideUsage: boolean;
   readonly #tokens: (text: string) => number;
   #kept: string[] = [];
   #keptLength = 0;
@@ -32,10 +31,8 @@ export class StreamMeter implements StreamReport {
   #failed = false;
   #reported: Quantities | undefined;
 
-  /** @param hideUsage the app did not ask for the event that only tells the usage: it must not see it */
-  constructor(endpoint: Endpoint, hideUsage: boolean, tokens: (text: string) => number) {
+  constructor(endpoint: Endpoint, tokens: (text: string) => number) {
     this.#endpoint = endpoint;
-    this.#hideUsage = hideUsage;
     this.#tokens = tokens;
   }
 
@@ -51,12 +48,12 @@ export class StreamMeter implements StreamReport {
     return this.#failed;
   }
 
+  /** 'hide' for the event that only tells the usage: an app that did not ask for it must not see it. */
   event(data: string): 'hide' | undefined {
     this.#heard = true;
     if (TELLING.test(data)) {
       const event = parseEvent(data);
-      if (event !== undefined && this.#read(event))
-        return this.#hideUsage && isUsageOnly(event) ? 'hide' : undefined;
+      if (event !== undefined && this.#read(event)) return isUsageOnly(event) ? 'hide' : undefined;
     }
     this.#keep(data);
     return undefined;
