@@ -216,11 +216,10 @@ export class Budget {
   }
 
   #estimate(endpoint: Endpoint, call: Call, model: Model) {
-    return this.#estimator.estimate(endpoint, call, model, this.#mostExpected(call, model));
+    return this.#estimator.estimate(endpoint, call, model, () => this.#mostExpected(call, model));
   }
 
   #mostExpected(call: Call, { pricing }: Model): number {
-    if (this.#options.completion !== 'expected') return Infinity;
     let most = Infinity;
     for (const limit of this.#options.limits) {
       const { unit, capacity } = limit;

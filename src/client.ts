@@ -1,4 +1,4 @@
-import { type AzureClientOptions, AzureOpenAI, type ClientOptions, OpenAI } from 'openai';
+import { AzureOpenAI, type ClientOptions, OpenAI } from 'openai';
 import { Budget } from './budget.ts';
 import { BudgetOptionError } from './errors.ts';
 import { Governor, type RequestOptions } from './governor.ts';
@@ -15,7 +15,7 @@ interface Governed {
 type BuiltRequest = ReturnType<OpenAI['buildRequest']>;
 
 export type GovernedClientOptions = ClientOptions & Governed;
-export type GovernedAzureClientOptions = AzureClientOptions & Governed;
+export type GovernedAzureClientOptions = NonNullable<ConstructorParameters<typeof AzureOpenAI>[0]> & Governed;
 
 /**
  * An `OpenAI` whose billable calls are checked against a budget before they are sent and charged with what they used.
@@ -74,7 +74,12 @@ export class GovernedAzureOpenAI extends AzureOpenAI {
 
   /** The same client with other options; the budget is kept unless another is given. */
   override withOptions(options: Partial<GovernedAzureClientOptions>): this {
-    return super.withOptions(options);
+    const azure: Partial<GovernedAzureClientOptions> = {
+      apiVersion: this.apiVersion,
+      deployment: this.deploymentName,
+    };
+    // Version 6 of the SDK forgets these two.
+    return super.withOptions({ ...azure, ...options });
   }
 
   /** The same client on the same budget, for another caller: another counter key, plan or roles. */

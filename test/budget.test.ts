@@ -112,6 +112,22 @@ describe('limits', () => {
     await expect(budget.usage()).rejects.toThrow('budget.key is a function, so there is no default');
   });
 
+  test('alike for two keys have counters of their own', async () => {
+    const { budget } = setUp({
+      limits: [
+        { tokens: 10, per: 'day' },
+        { tokens: 30, per: 'day', key: () => 'default' },
+        { tokens: 40, per: 'day', key: 'team' },
+      ],
+    });
+    await budget.reserve({ usage: { tokens: 7 } });
+    expect(await budget.usage()).toMatchObject([
+      { limit: 'tokens per day', used: 7, key: 'default' },
+      { limit: 'tokens per day #2', used: 7, key: 'default' },
+      { limit: 'tokens per day #3', used: 7, key: 'team' },
+    ]);
+  });
+
   test('a key function that gives no key is a typed error, and nothing is counted', async () => {
     const { budget } = setUp({ key: () => '', limits: [{ tokens: 100, per: 'day' }] });
     await expect(budget.reserve({ usage: { tokens: 1 } })).rejects.toThrow(

@@ -96,12 +96,12 @@ const rows: Row[] = [
   {
     options: {
       limits: [
-        { tokens: 1, per: 'day' },
-        { tokens: 2, per: 'day' },
+        { tokens: 1, per: 'day', name: 'a' },
+        { tokens: 2, per: 'day', name: 'a' },
       ],
     },
     option: 'budget.limits[1].name',
-    message: /a name that no other limit has, got "tokens per day"/,
+    message: /a name that no other limit has, got "a"/,
   },
   {
     options: { completion: 'most' },

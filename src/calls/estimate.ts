@@ -63,9 +63,9 @@ export class Estimator {
   /**
    * Estimates a call of a governed endpoint. Sends and counts nothing.
    *
-   * @param mostExpected output tokens above which no expectation is reserved
+   * @param mostExpected finds the output tokens above which no expectation is reserved
    */
-  estimate(endpoint: Endpoint, call: Call, model: Model, mostExpected = Infinity): Estimate {
+  estimate(endpoint: Endpoint, call: Call, model: Model, mostExpected: () => number): Estimate {
     let unbounded = false;
     const quantities = endpoint.estimate(call, {
       model,
@@ -82,9 +82,9 @@ export class Estimator {
     this.#forecast.observe(model, completionTokens);
   }
 
-  #unbounded(call: Call, choices: number, mostExpected: number): number {
+  #unbounded(call: Call, choices: number, mostExpected: () => number): number {
     const mode = this.#completion;
-    if (mode === 'expected') return Math.min(choices * this.#forecast.expected(call.model), mostExpected);
+    if (mode === 'expected') return Math.min(choices * this.#forecast.expected(call.model), mostExpected());
     if (mode === 'max') return choices * maxCompletionTokens(call.model);
     if (mode === 'none') return 0;
     const tokens = mode(call);

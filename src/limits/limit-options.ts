@@ -2,7 +2,14 @@ import { checkKey, fieldsOf, oneOf, positive } from '../checks.ts';
 import { BudgetOptionError } from '../errors.ts';
 import type { Fields } from '../json.ts';
 import { UNITS, type Unit } from '../usage.ts';
-import { type CompiledLimit, type CounterKey, compileLimit, type Limit, type LimitParts } from './limit.ts';
+import {
+  type CompiledLimit,
+  type CounterKey,
+  compileLimit,
+  defaultName,
+  type Limit,
+  type LimitParts,
+} from './limit.ts';
 import { CALENDAR_PERIODS, type Period, periodLength } from './period.ts';
 
 const LIMIT_OPTIONS = Object.keys({
@@ -28,17 +35,28 @@ const LIMIT_OPTIONS = Object.keys({
 export function limitsOf(value: unknown): readonly CompiledLimit[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw new BudgetOptionError('budget.limits', 'an array of limits', value);
-  const limits = value.map((limit, i) => limitOf(`budget.limits[${i}]`, limit));
-  for (const [i, { name }] of limits.entries()) {
-    if (limits.findIndex((other) => other.name === name) < i) {
-      const hint = ': the name is that of the counter; give one of them another `name`';
-      throw new BudgetOptionError(`budget.limits[${i}].name`, 'a name that no other limit has', name, hint);
+  const names = new Set<string>();
+  return value.map((limit, i) => {
+    const option = `budget.limits[${i}]`;
+    const parts = limitOf(option, limit);
+    if (parts.name !== undefined && names.has(parts.name)) {
+      const hint = ': the name is that of the counter';
+      throw new BudgetOptionError(`${option}.name`, 'a name that no other limit has', parts.name, hint);
     }
-  }
-  return limits;
+    const name = parts.name ?? freeName(defaultName(parts), names);
+    names.add(name);
+    return compileLimit(name, parts);
+  });
 }
 
-function limitOf(option: string, value: unknown): CompiledLimit {
+/** Two limits alike, for two keys say, must not count on one counter. */
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  let free = name;
+  for (let n = 2; taken.has(free); n++) free = `${name} #${n}`;
+  return free;
+}
+
+function limitOf(option: string, value: unknown): LimitParts {
   const given = fieldsOf(option, value, LIMIT_OPTIONS);
   const unit = unitOf(option, given);
   const per = periodOf(`${option}.per`, given['per']);
@@ -60,7 +78,7 @@ function limitOf(option: string, value: unknown): CompiledLimit {
     onExceeded: oneOf(`${option}.onExceeded`, given['onExceeded'], ['reject', 'allow']) ?? 'reject',
   };
   checkWindow(option, parts, given);
-  return compileLimit(parts);
+  return parts;
 }
 
 /** A rolling window has no start and no calendar; a fixed one no burst. */

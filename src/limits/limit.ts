@@ -106,10 +106,14 @@ export function unitPerPeriod(unit: Unit, per: Period): string {
   return per === 'forever' ? `${UNIT_WORDS[unit]} forever` : `${UNIT_WORDS[unit]} per ${periodName(per)}`;
 }
 
-export function compileLimit(parts: LimitParts): CompiledLimit {
+/** The name of a limit that is given none: 'tokens per minute', 'images per day of gpt-image*'. */
+export function defaultName({ unit, per, models = [], endpoints = [] }: LimitParts): string {
+  const scope = [...models, ...endpoints];
+  return unitPerPeriod(unit, per) + (scope.length > 0 ? ` of ${scope.join(', ')}` : '');
+}
+
+export function compileLimit(name: string, parts: LimitParts): CompiledLimit {
   const { unit, max, per } = parts;
-  const scope = [...(parts.models ?? []), ...(parts.endpoints ?? [])];
-  const name = parts.name ?? unitPerPeriod(unit, per) + (scope.length > 0 ? ` of ${scope.join(', ')}` : '');
   const matchesModel = matcher(parts.models);
   const matchesEndpoint = matcher(parts.endpoints);
   return {

@@ -69,7 +69,29 @@ function evenSpan(length: number, origin: number, now: number): Span {
 function alignedSpan(period: CalendarPeriod, timeZone: string, now: number): Span {
   const moment = Temporal.Instant.fromEpochMilliseconds(Math.floor(now)).toZonedDateTimeISO(timeZone);
   const start = startOf(period, moment);
-  return span(start, start.add({ [`${period}s`]: 1 }));
+  // Not the start plus a period: where clocks change at midnight, a day starts at one o'clock, and the next at zero.
+  return span(start, endOf(period, start));
+}
+
+function endOf(period: CalendarPeriod, start: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
+  const end = startOf(period, start.add({ [`${period}s`]: 1 }));
+  if (!isClockPeriod(period)) return end;
+  const transition = start.getTimeZoneTransition('next');
+  return transition !== null && Temporal.ZonedDateTime.compare(transition, end) < 0 ? transition : end;
+}
+
+function isClockPeriod(period: CalendarPeriod): period is 'second' | 'minute' | 'hour' {
+  return period === 'second' || period === 'minute' || period === 'hour';
+}
+
+/** Where clocks change by half an hour, an hour of the clock ends or starts with the change. */
+function startOfClock(
+  period: 'second' | 'minute' | 'hour',
+  moment: Temporal.ZonedDateTime,
+): Temporal.ZonedDateTime {
+  const start = moment.round({ smallestUnit: period, roundingMode: 'floor' });
+  const transition = moment.add({ milliseconds: 1 }).getTimeZoneTransition('previous');
+  return transition !== null && Temporal.ZonedDateTime.compare(transition, start) > 0 ? transition : start;
 }
 
 function startOf(period: CalendarPeriod, moment: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
@@ -77,7 +99,7 @@ function startOf(period: CalendarPeriod, moment: Temporal.ZonedDateTime): Tempor
     case 'second':
     case 'minute':
     case 'hour':
-      return moment.round({ smallestUnit: period, roundingMode: 'floor' });
+      return startOfClock(period, moment);
     case 'day':
       return moment.startOfDay();
     case 'week':

@@ -91,10 +91,17 @@ function ownNatives(response: Response): Natives {
   };
 }
 
+const OVER: BodySink = {
+  complete: () => undefined,
+  oversized: () => undefined,
+  failed: () => undefined,
+  cancelled: () => undefined,
+};
+
 class BodyTap {
   readonly #response: Response;
   readonly #natives: Natives;
-  readonly #sink: BodySink;
+  #sink: BodySink;
   #outcome: Outcome | undefined;
   #reports: BodyText | undefined;
   #watched: WatchedBody | undefined;
@@ -172,6 +179,8 @@ class BodyTap {
     if (typeof value === 'string' && this.#outcome === undefined) {
       // The one way that nearly all responses are read, and no clone to agree with.
       guarded(() => this.#sink.complete(value));
+      // The app may keep the response for long; it need not keep what the sink holds.
+      this.#sink = OVER;
     } else {
       const told = this.#text().read(() => textOf(value));
       if (told !== undefined) await told;

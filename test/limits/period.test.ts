@@ -58,6 +58,22 @@ const rows: Row[] = [
     start: '2026-03-01T05:00:00Z',
     end: '2026-04-01T04:00:00Z',
   },
+  // Sao Paulo's clocks changed at midnight: this day started at one o'clock, the next at zero.
+  {
+    per: 'day',
+    timeZone: 'America/Sao_Paulo',
+    now: '2018-11-04T12:00:00Z',
+    start: '2018-11-04T03:00:00Z',
+    end: '2018-11-05T02:00:00Z',
+  },
+  // Lord Howe's change by half an hour: from 2:00 back to 1:30.
+  {
+    per: 'hour',
+    timeZone: 'Australia/Lord_Howe',
+    now: '2026-04-04T15:15:00Z',
+    start: '2026-04-04T15:00:00Z',
+    end: '2026-04-04T15:30:00Z',
+  },
   // Kathmandu's hours start at a quarter past.
   {
     per: 'hour',
@@ -132,6 +148,8 @@ describe('windowsOf', () => {
       'America/St_Johns',
       'Pacific/Apia',
       'Asia/Kathmandu',
+      'Australia/Lord_Howe',
+      'America/Sao_Paulo',
     );
     const starts = fc.option(fc.integer({ min: 0, max: Date.UTC(2050, 0, 1) }), { nil: undefined });
     const periods = fc.constantFrom<Period>(...CALENDAR_PERIODS, { seconds: 7 });
@@ -154,7 +172,7 @@ describe('windowsOf', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 });
