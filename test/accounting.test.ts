@@ -282,6 +282,15 @@ describe('a stream', () => {
     expect(await charged(budget)).toMatchObject({ promptTokens: 9, completionTokens: 3 });
   });
 
+  test('that reports usage with its last choice loses no choice', async () => {
+    const chunks = chatChunks(['Hi']).map((chunk, i, all) =>
+      i === all.length - 1 ? { ...chunk, usage } : chunk,
+    );
+    const { openai, budget } = setUp(eventStream(chunks));
+    expect(await collect(await openai.chat.completions.create(STREAM))).toEqual(chunks);
+    expect(await charged(budget)).toMatchObject({ tokens: 12 });
+  });
+
   test('that the app asked to report usage is passed on whole', async () => {
     const asking = { ...STREAM, stream_options: { include_usage: true } };
     const { openai, budget } = setUp(eventStream(chatChunks(['Hi'], usage)));
@@ -694,8 +703,9 @@ describe('what is not governed', () => {
   test('passes untouched', async () => {
     const { openai, budget, requests } = setUp(json({ object: 'list', data: [] }));
     await openai.models.list();
+    await openai.chat.completions.list();
     await openai.post('/chat/completions/chatcmpl-1', { body: { metadata: {} } });
-    expect(requests).toHaveLength(2);
+    expect(requests).toHaveLength(3);
     expect(await charged(budget)).toMatchObject({ requests: 0 });
   });
 

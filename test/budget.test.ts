@@ -68,6 +68,17 @@ describe('reserve', () => {
     await budget.reserve({ usage: { tokens: 1 } });
   });
 
+  test('a rolling limit admits its burst at once, and refills at its own rate', async () => {
+    const { budget, clock } = setUp({ limits: [{ tokens: 60, per: 'minute', burst: 10 }] });
+    const ask = (tokens: number) => budget.reserve({ usage: { tokens } });
+    await expect(ask(11)).rejects.toMatchObject({ reason: 'too_large', max: 60, remaining: 10 });
+    await ask(10);
+    expect(await budget.usage()).toMatchObject([{ max: 60, used: 10, remaining: 0 }]);
+    await expect(ask(5)).rejects.toMatchObject({ reason: 'rate', retryAfterMs: 5_000 });
+    clock.advance(5_000);
+    await ask(5);
+  });
+
   test('what has drained in part still counts whole', async () => {
     const { budget, clock } = setUp({ limits: [{ tokens: 60, per: 'minute' }] });
     await budget.reserve({ usage: { tokens: 30 } });

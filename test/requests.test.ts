@@ -123,6 +123,21 @@ describe('a bad body never makes the estimate smaller, and never crashes', () =>
   });
 });
 
+test('a streamed upload of an image counts as the most images that one call may ask for', async () => {
+  const { fetch } = mockUpstream(json({ created: 1, data: [{ b64_json: 'AA==' }] }));
+  const openai = new GovernedOpenAI({ apiKey: 'x', fetch, budget: { limits: [{ images: 50, per: 'day' }] } });
+  const { toStreamingFile } = await import('openai');
+  const image = toStreamingFile([new Uint8Array(8)] as never, 'a.png');
+  const call = openai.images.edit({ model: 'gpt-image-1', image: image as never, prompt: 'x' });
+  let reserved = 0;
+  openai.budget.on('admitted', ({ estimate }) => {
+    reserved = estimate.images;
+  });
+  await call;
+  expect(reserved).toBe(10);
+  expect(await openai.budget.usage()).toMatchObject([{ used: 1 }]);
+});
+
 describe('what a call may use, by endpoint', () => {
   test.each<[string, string, object, object]>([
     [
