@@ -1,4 +1,5 @@
 import type Keyv from 'keyv';
+import type Keyv6 from 'keyv6';
 import type { AzureOpenAI, OpenAI } from 'openai';
 import type { Stream } from 'openai/streaming';
 import { describe, expectTypeOf, test } from 'vitest';
@@ -43,6 +44,7 @@ describe('types are those of the SDK', () => {
 
   test('a store is a Keyv instance as it is', () => {
     expectTypeOf<Keyv>().toExtend<NonNullable<BudgetOptions['store']>>();
+    expectTypeOf<Keyv6>().toExtend<NonNullable<BudgetOptions['store']>>();
     expectTypeOf<string>().not.toExtend<NonNullable<BudgetOptions['store']>>();
   });
 

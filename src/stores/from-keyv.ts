@@ -23,7 +23,7 @@ export function counterStore(store: unknown): CounterStore {
   if (store === undefined) return new MemoryStore();
   if (isCounterStore(store)) return store;
   if (!isKeyv(store)) throw new BudgetOptionError('budget.store', 'a Keyv instance', store);
-  if (!(store.store instanceof Map)) {
+  if (!isMemory(store.store)) {
     throw new BudgetOptionError('budget.store', 'a Keyv instance in memory (new Keyv())', store.store);
   }
   let counters = memoryStores.get(store);
@@ -40,6 +40,14 @@ function isCounterStore(value: unknown): value is CounterStore {
 
 function isKeyv(value: unknown): value is KeyvInstance {
   return hasMethods(value, ['get', 'set', 'delete']) && 'store' in value;
+}
+
+/** Version 5 keeps a Map itself, version 6 an adapter around one. */
+function isMemory(adapter: unknown): boolean {
+  if (adapter instanceof Map) return true;
+  return (
+    typeof adapter === 'object' && adapter !== null && 'store' in adapter && adapter.store instanceof Map
+  );
 }
 
 function hasMethods(value: unknown, names: readonly string[]): value is object {

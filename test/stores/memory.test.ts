@@ -1,4 +1,5 @@
 import Keyv from 'keyv';
+import Keyv6 from 'keyv6';
 import { describe, expect, test } from 'vitest';
 import { BudgetOptionError } from '../../src/errors.ts';
 import { counterStore } from '../../src/stores/from-keyv.ts';
@@ -71,10 +72,13 @@ describe('MemoryStore', () => {
 });
 
 describe('counterStore', () => {
-  test('budgets on one Keyv instance share its counters, on two they do not', () => {
-    const keyv = new Keyv();
+  test.each([
+    ['5', () => new Keyv()],
+    ['6', () => new Keyv6()],
+  ])('budgets on one instance of Keyv %s share its counters, on two they do not', (_, make) => {
+    const keyv = make();
     expect(counterStore(keyv)).toBe(counterStore(keyv));
-    expect(counterStore(new Keyv())).not.toBe(counterStore(keyv));
+    expect(counterStore(make())).not.toBe(counterStore(keyv));
   });
 
   test.each([
