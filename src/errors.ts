@@ -6,8 +6,7 @@ export class BudgetError extends OpenAIError {
   override name = 'BudgetError';
 
   constructor(message: string, options?: { cause?: unknown }) {
-    super(message);
-    if (options?.cause !== undefined) this.cause = options.cause;
+    super(message, options);
   }
 }
 

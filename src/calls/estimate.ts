@@ -1,10 +1,10 @@
-import { UnknownPriceError } from '../errors.ts';
+import { BudgetError, UnknownPriceError } from '../errors.ts';
 import type { Call } from '../limits/limit.ts';
 import { loadPrices, PriceBook, type Prices, type Pricing, type Quantities } from '../prices.ts';
 import { tokenUpperBound } from '../tokens/bpe.ts';
 import { CompletionForecast, maxCompletionTokens } from '../tokens/completion.ts';
 import { encodingForModel, isReasoningModel } from '../tokens/model.ts';
-import { loadTokenizer } from '../tokens/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
 import { NANODOLLARS, type Usage } from '../usage.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -92,7 +92,7 @@ export class Estimator {
   }
 
   async #load(name: string): Promise<Model> {
-    const [tokenizer] = await Promise.all([loadTokenizer(encodingForModel(name)), loadPrices()]);
+    const tokenizer = await loadTables(name);
     const now = this.#clock();
     const model = {
       name,
@@ -105,6 +105,18 @@ export class Estimator {
     if (this.#models.size >= REMEMBERED) this.#models.clear();
     this.#models.set(name, model);
     return model;
+  }
+}
+
+async function loadTables(model: string): Promise<Tokenizer> {
+  try {
+    const [tokenizer] = await Promise.all([loadTokenizer(encodingForModel(model)), loadPrices()]);
+    return tokenizer;
+  } catch (cause) {
+    throw new BudgetError(
+      'the token table or the price list cannot be loaded: are js-tiktoken and @pydantic/genai-prices there?',
+      { cause },
+    );
   }
 }
 
