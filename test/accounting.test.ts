@@ -203,6 +203,20 @@ describe('usage that a JSON response reports is what is charged', () => {
     expect(await charged(budget)).toEqual({ cost: 0.004, tokens: 0 });
   });
 
+  test('translations and variations', async () => {
+    const usage = { type: 'tokens', input_tokens: 7, output_tokens: 3, total_tokens: 10 };
+    const translation = setUp(json({ text: 'Hi', usage }));
+    const file = new File([new Uint8Array(100)], 'hallo.mp3', { type: 'audio/mpeg' });
+    await translation.openai.audio.translations.create({ model: 'gpt-4o-transcribe' as 'whisper-1', file });
+    expect(await charged(translation.budget)).toMatchObject({ promptTokens: 7, completionTokens: 3 });
+
+    const limits: Limit[] = [{ images: 10, per: 'day' }];
+    const variation = setUp(json({ created: 1, data: [{ url: 'x' }, { url: 'y' }] }), { limits });
+    const image = new File([new Uint8Array(100)], 'cat.png', { type: 'image/png' });
+    await variation.openai.images.createVariation({ image, n: 2 });
+    expect(await charged(variation.budget)).toEqual({ images: 2 });
+  });
+
   test('moderations cost nothing and count as requests', async () => {
     const { openai, budget } = setUp(json({ id: 'modr-1', model: 'omni-moderation-latest', results: [] }));
     await openai.moderations.create({ input: 'hello' });

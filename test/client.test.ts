@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import OpenAI from 'openai';
 import { describe, expect, test } from 'vitest';
 import { Budget, GovernedOpenAI, QuotaExceeded } from '../src/index.ts';
@@ -62,4 +63,41 @@ describe('a chat call', () => {
     await openai.chat.completions.create(HELLO);
     expect(requests).toHaveLength(2);
   });
+});
+
+test('no error and no event holds the API key or the prompt', async () => {
+  const [apiKey, prompt] = ['sk-very-secret', 'a confidential question'];
+  const { fetch } = mockUpstream(json(chatCompletion(chatUsage(9, 4))));
+  const budget = new Budget({
+    limits: [
+      { requests: 1, per: 'day' },
+      { cost: 1, per: 'day', models: 'gpt-*' },
+    ],
+  });
+  const seen: unknown[] = [];
+  for (const event of ['admitted', 'denied', 'settled', 'refunded', 'warning'] as const) {
+    budget.on(event, (payload) => seen.push(payload));
+  }
+  const openai = new GovernedOpenAI({ apiKey, fetch, budget, maxRetries: 0 });
+  const ask = (model: string) =>
+    openai.chat.completions
+      .create({ model, messages: [{ role: 'user', content: prompt }] })
+      .catch((error: unknown) => seen.push(error));
+  await ask('gpt-4o');
+  await ask('gpt-4o');
+  await ask('gpt-without-a-price');
+  const strict = new GovernedOpenAI({ apiKey, fetch, budget: { ungoverned: 'reject' } });
+  await strict.models.list().catch((error: unknown) => seen.push(error));
+  expect(seen.map((thing) => (thing instanceof Error ? thing.name : 'event'))).toEqual([
+    'event',
+    'event',
+    'event',
+    'event',
+    'QuotaExceeded',
+    'UnknownPriceError',
+    'UngovernedEndpointError',
+  ]);
+  const shown = inspect(seen, { depth: 20, showHidden: true });
+  expect(shown).not.toContain(apiKey);
+  expect(shown).not.toContain(prompt);
 });
