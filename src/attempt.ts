@@ -9,11 +9,12 @@ import type { Call } from './limits/limit.ts';
 import type { Quantities } from './prices.ts';
 import type { OpenReservation } from './reservation.ts';
 import { tapEventStream } from './responses/event-stream.ts';
-import { jsonMembers } from './responses/json-members.ts';
+import { jsonMemberNearEnd, jsonMembers } from './responses/json-members.ts';
 import { tapBody } from './responses/tap-body.ts';
 
 /** Members of a JSON response that tell what was used. */
-const TELLING_MEMBERS: ReadonlySet<string> = new Set(['usage', 'data']);
+const USAGE: ReadonlySet<string> = new Set(['usage']);
+const DATA: ReadonlySet<string> = new Set(['data']);
 
 /**
  * One HTTP attempt of a governed call: its reservation, and how it ends. Usage known: settled to it. Certainly not
@@ -100,14 +101,14 @@ export class Attempt {
   }
 
   #read(text: string): void {
-    const members = jsonMembers(text, TELLING_MEMBERS);
-    const data = members.get('data');
-    const images = this.#endpoint.countsImages ? (data?.elements() ?? 0) : 0;
-    const usage = readUsage(members.get('usage')?.value(), images);
+    const { countsImages, free } = this.#endpoint;
+    const images = countsImages ? (jsonMembers(text, DATA).get('data')?.elements() ?? 0) : 0;
+    const member = jsonMemberNearEnd(text, 'usage') ?? jsonMembers(text, USAGE).get('usage');
+    const usage = readUsage(member?.value(), images);
     if (usage !== undefined) this.#settle(usage, 'reported');
     // dall-e reports no usage: its images are what is billed.
     else if (images > 0) this.#settle({ ...this.#estimate.quantities, images }, 'reported');
-    else if (this.#endpoint.free === true) this.#settle(this.#estimate.quantities, 'reported');
+    else if (free === true) this.#settle(this.#estimate.quantities, 'reported');
     else this.#stand();
   }
 

@@ -25,21 +25,42 @@ const STRUCTURE = /["[\]{}]/g;
  */
 export function jsonMembers(text: string, names: ReadonlySet<string>): Map<string, JsonMember> {
   const members = new Map<string, JsonMember>();
-  let at = skipSpace(text, text.charCodeAt(0) === BOM ? 1 : 0);
-  if (text[at] !== '{') return members;
-  do {
-    const key = skipSpace(text, at + 1);
+  const open = skipSpace(text, text.charCodeAt(0) === BOM ? 1 : 0);
+  if (text[open] === '{')
+    readMembers(text, open + 1, (name, member) => names.has(name) && members.set(name, member));
+  return members;
+}
+
+/**
+ * The same for one member of a valid text, if only short ones follow it, as they do the usage in the API's answers:
+ * reads from its last mention to the end. Undefined if what follows is not just the rest of the whole object: then the
+ * mention was deeper down, and `jsonMembers` tells.
+ */
+export function jsonMemberNearEnd(text: string, name: string): JsonMember | undefined {
+  const key = text.lastIndexOf(`"${name}"`);
+  if (key === -1 || text.charCodeAt(key - 1) === BACKSLASH) return undefined;
+  let found: JsonMember | undefined;
+  const end = readMembers(text, key, (other, member) => {
+    if (other === name) found = member;
+  });
+  return text[end] === '}' && skipSpace(text, end + 1) === text.length ? found : undefined;
+}
+
+/** Reads members from before a key on. Returns where they end, or where the text is at fault. */
+function readMembers(text: string, from: number, tell: (name: string, member: JsonMember) => void): number {
+  for (let at = from; ; at += 1) {
+    const key = skipSpace(text, at);
     const keyEnd = stringEnd(text, key);
     const colon = skipSpace(text, keyEnd);
-    if (keyEnd === -1 || text.charCodeAt(colon) !== COLON) return members;
+    if (keyEnd === -1 || text.charCodeAt(colon) !== COLON) return key;
     const start = skipSpace(text, colon + 1);
     const end = valueEnd(text, start);
-    if (end === -1) return members;
+    if (end === -1) return start;
     const name = unquote(text.slice(key, keyEnd));
-    if (name !== undefined && names.has(name)) members.set(name, new Slice(text, start, end));
+    if (name !== undefined) tell(name, new Slice(text, start, end));
     at = skipSpace(text, end);
-  } while (text.charCodeAt(at) === COMMA);
-  return members;
+    if (text.charCodeAt(at) !== COMMA) return at;
+  }
 }
 
 class Slice implements JsonMember {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonMembers } from '../../src/responses/json-members.ts';
+import { jsonMemberNearEnd, jsonMembers } from '../../src/responses/json-members.ts';
 
 const NAMES = new Set(['usage', 'model', 'data', '__proto__', '', 'quo"te', 'back\\slash', 'é']);
 
@@ -158,4 +158,45 @@ test('elements are counted without parsing, at any size', () => {
   expect(members.get('data')?.elements()).toBe(500);
   expect(members.get('data')?.value()).toBeUndefined();
   expect(members.get('usage')?.value()).toEqual({ total_tokens: 5 });
+});
+
+describe('jsonMemberNearEnd', () => {
+  const json = fc.json({ maxDepth: 3 }).map((text) => JSON.parse(text) as unknown);
+  const keys = fc.constantFrom('usage', 'a', '"usage"', '\\"usage', 'b', 'used');
+  const objects = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      json,
+      fc.constantFrom('usage', '"usage":{}', '"usage": 5}'),
+      tie('object'),
+    ),
+    object: fc
+      .array(fc.tuple(keys, tie('value')), { maxLength: 5 })
+      .map((entries) => Object.fromEntries(entries)),
+  })).object;
+
+  test('is the member that JSON.parse gives, or undefined: never another', () => {
+    fc.assert(
+      fc.property(objects, fc.constantFrom(0, 2), (object, indent) => {
+        const member = jsonMemberNearEnd(`${JSON.stringify(object, null, indent)}\n`, 'usage');
+        if (member !== undefined) expect(member.value()).toEqual((object as { usage: unknown }).usage);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each<[string, unknown]>([
+    ['{"choices":[{"text":"x"}],"usage":{"n":1}}', { n: 1 }],
+    ['{"usage":{"n":1},"service_tier":"default","system_fingerprint":null}\n', { n: 1 }],
+    ['{\n  "a": [],\n  "usage": {\n    "n": 1\n  }\n}\n', { n: 1 }],
+    ['{"usage":{"n":2},"response":{"usage":{"n":1}}}', undefined],
+    ['[{"usage":{"n":1}}]', undefined],
+    ['{"note":"\\"usage\\":{}"}', undefined],
+    ['{"list":["usage"]}', undefined],
+    ['{"usage":{"n":1}', undefined],
+    ['{"usage":{"n":1}}{', undefined],
+    ['', undefined],
+  ])('%s', (text, value) => {
+    expect(jsonMemberNearEnd(text, 'usage')?.value()).toEqual(value);
+  });
 });
