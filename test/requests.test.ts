@@ -167,6 +167,12 @@ describe('what a call may use, by endpoint', () => {
       { promptTokens: PROMPT - 1 },
     ],
     [
+      'chat: JSON mode adds nothing',
+      '/chat/completions',
+      { ...HELLO, response_format: { type: 'json_object' } },
+      { promptTokens: PROMPT },
+    ],
+    [
       'responses: text',
       '/responses',
       { model: 'gpt-4o', input: 'hi', max_output_tokens: 7 },

@@ -26,7 +26,7 @@ const PER_TOOL_CALL = 8;
 export function chatPromptTokens(body: Fields, model: Reader): number {
   let sum =
     framing(model) +
-    schemaTokensBound([body['tools'], body['functions'], body['response_format']], model.tokens);
+    schemaTokensBound([body['tools'], body['functions'], schemaOf(body['response_format'])], model.tokens);
   for (const message of listOf(body['messages'])) {
     if (isFields(message)) sum += PER_MESSAGE + messageTokens(message, model);
   }
@@ -35,7 +35,7 @@ export function chatPromptTokens(body: Fields, model: Reader): number {
 
 /** Prompt tokens of a `/responses` body: instructions, input items, tools, and the schema of the text. */
 export function responsesPromptTokens(body: Fields, model: Reader): number {
-  const format = isFields(body['text']) ? body['text']['format'] : undefined;
+  const format = isFields(body['text']) ? schemaOf(body['text']['format']) : undefined;
   let sum = framing(model) + schemaTokensBound([body['tools'], format], model.tokens);
   for (const part of [body['instructions'], body['input']]) {
     const items = typeof part === 'string' ? [{ role: 'user', content: part }] : listOf(part);
@@ -44,6 +44,11 @@ export function responsesPromptTokens(body: Fields, model: Reader): number {
     }
   }
   return sum;
+}
+
+/** Only a schema is shown to the model; `text` and `json_object` add nothing to the prompt. */
+function schemaOf(format: unknown): unknown {
+  return isFields(format) && format['type'] === 'json_schema' ? format : undefined;
 }
 
 /** Reasoning models are framed with one token less. */
