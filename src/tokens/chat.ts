@@ -1,6 +1,6 @@
 import { type Fields, isFields, listOf } from '../json.ts';
 import { imageTokensBound } from './images.ts';
-import { schemaTokensBound } from './tools.ts';
+import { roughSchemaTokens } from './tools.ts';
 
 type Count = (text: string) => number;
 
@@ -26,7 +26,7 @@ const PER_TOOL_CALL = 8;
 export function chatPromptTokens(body: Fields, model: Reader): number {
   let sum =
     framing(model) +
-    schemaTokensBound([body['tools'], body['functions'], schemaOf(body['response_format'])], model.tokens);
+    roughSchemaTokens([body['tools'], body['functions'], schemaOf(body['response_format'])], model.tokens);
   for (const message of listOf(body['messages'])) {
     if (isFields(message)) sum += PER_MESSAGE + messageTokens(message, model);
   }
@@ -36,7 +36,7 @@ export function chatPromptTokens(body: Fields, model: Reader): number {
 /** Prompt tokens of a `/responses` body: instructions, input items, tools, and the schema of the text. */
 export function responsesPromptTokens(body: Fields, model: Reader): number {
   const format = isFields(body['text']) ? schemaOf(body['text']['format']) : undefined;
-  let sum = framing(model) + schemaTokensBound([body['tools'], format], model.tokens);
+  let sum = framing(model) + roughSchemaTokens([body['tools'], format], model.tokens);
   for (const part of [body['instructions'], body['input']]) {
     const items = typeof part === 'string' ? [{ role: 'user', content: part }] : listOf(part);
     for (const item of items) {

@@ -1,8 +1,8 @@
 /**
- * Bound on the prompt tokens of tools and schemas: their JSON text, which is longer than the form in which the models
- * see them. What JSON cannot hold counts nothing: it cannot be sent either.
+ * Rough count of the prompt tokens of tools and schemas: their JSON text, which is mostly longer than the form in which
+ * the models see them. What JSON cannot hold counts nothing: it cannot be sent either.
  */
-export function schemaTokensBound(parts: readonly unknown[], count: (text: string) => number): number {
+export function roughSchemaTokens(parts: readonly unknown[], count: (text: string) => number): number {
   let sum = 0;
   for (const part of parts) {
     if (typeof part === 'object' && part !== null) sum += count(jsonText(part));
