@@ -20,7 +20,6 @@ const TABLES: Readonly<Record<EncodingName, () => Promise<{ readonly default: Ti
 };
 
 const loading = new Map<EncodingName, Promise<Tokenizer>>();
-const loaded = new Map<EncodingName, Tokenizer>();
 
 /**
  * The tokenizer of an encoding, read and built on first use (about 50 ms and 10 MB for `o200k_base`) and then kept.
@@ -37,15 +36,8 @@ export function loadTokenizer(encoding: EncodingName): Promise<Tokenizer> {
   return load;
 }
 
-/** The tokenizer of an encoding if it has been loaded, for callers that cannot wait. */
-export function loadedTokenizer(encoding: EncodingName): Tokenizer | undefined {
-  return loaded.get(encoding);
-}
-
 async function build(encoding: EncodingName): Promise<Tokenizer> {
   const { default: table } = await TABLES[encoding]();
   const encoder = new BytePairEncoder(table);
-  const tokenizer: Tokenizer = { encoding, count: (text) => encoder.count(text) };
-  loaded.set(encoding, tokenizer);
-  return tokenizer;
+  return { encoding, count: (text) => encoder.count(text) };
 }
