@@ -99,7 +99,7 @@ export class GovernedAzureOpenAI extends AzureOpenAI {
 
 /** The SDK's options with the budget made and its fetch watched; the SDK carries all of them over in `withOptions()`. */
 function governedOptions<O extends Governed & { fetch?: ClientOptions['fetch'] }>(options: O) {
-  const { budget: given, caller: from = {}, fetch } = options ?? {};
+  const { budget: given, caller: from = {}, fetch = globalThis.fetch } = options ?? {};
   if (given === undefined) {
     throw new BudgetOptionError('budget', 'the options of a budget, or a Budget', given);
   }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { BudgetStoreError, QuotaExceeded } from './errors.ts';
+import { guarded } from './guarded.ts';
 import type { LimitUsage } from './limits/state.ts';
 import type { Usage } from './usage.ts';
 
@@ -68,13 +69,7 @@ export class Events {
     if (!this.heard(event)) return;
     const payload = make();
     for (const listener of this.#emitter.listeners(event)) {
-      try {
-        (listener as (payload: BudgetEvents[E][0]) => void)(payload);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+      guarded(() => (listener as (payload: BudgetEvents[E][0]) => void)(payload));
     }
   }
 }

@@ -62,7 +62,7 @@ export class Governor {
    * A fetch that sends the attempts prepared for it. A governed request that comes unprepared (a subclass that overrides
    * `prepareOptions` without its `super`, a call of `fetchWithTimeout`) is governed here; all else is sent as it is.
    */
-  static watch(fetch: SdkFetch = globalThis.fetch, budget: Budget, caller: Caller): SdkFetch {
+  static watch(fetch: SdkFetch, budget: Budget, caller: Caller): SdkFetch {
     const inner = watched.get(fetch) ?? fetch;
     const outer: SdkFetch = (input, init) => {
       const attempt = parcelOf(init)?.take();

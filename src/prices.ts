@@ -3,8 +3,7 @@ import { NANODOLLARS } from './usage.ts';
 
 /**
  * What a model costs, in US dollars: per million tokens, per million characters of speech, per image, per second of
- * audio, per request. A part that is
- * left out costs as the part that it is of (cached input as input), or nothing.
+ * audio, per request. A part that is left out costs as the part that it is of (cached input as input), or nothing.
  */
 export interface Price {
   readonly input?: number | undefined;

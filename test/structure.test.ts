@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['limits/'],
   ['checks.ts'],
   ['errors.ts'],
-  ['json.ts', 'usage.ts'],
+  ['guarded.ts', 'json.ts', 'usage.ts'],
 ];
 
 function layerOf(file: string): number {

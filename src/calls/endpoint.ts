@@ -1,15 +1,11 @@
 import type { Fields } from '../json.ts';
 import type { Call } from '../limits/limit.ts';
 import type { Quantities } from '../prices.ts';
+import type { Reader } from '../tokens/chat.ts';
 
 /** What an endpoint needs to say how much a call may use. */
 export interface EstimateContext {
-  readonly model: {
-    readonly name: string;
-    readonly reasoning: boolean;
-    /** Tokens of a text, as the model reads it. */
-    tokens(text: string): number;
-  };
+  readonly model: Reader;
   /** Tokens of output to reserve for a call that sets no bound, for all its choices together. */
   unboundedCompletion(choices: number): number;
 }

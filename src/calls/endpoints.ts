@@ -41,7 +41,7 @@ export function routeOf(method: string, target: string): Route | undefined {
 }
 
 function parseRoute(target: string): Route | undefined {
-  const path = target.replace(/[?#].*$/s, '').replace(/\/+$/, '');
+  const path = target.replace(/[?#].*$/s, '').replace(/(?<!\/)\/+$/, '');
   const endpoint = ENDPOINTS.find((known) => path.endsWith(known.path));
   if (endpoint === undefined) return undefined;
   const deployment = /\/deployments\/([^/]+)\//.exec(path)?.[1];

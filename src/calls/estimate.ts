@@ -2,6 +2,7 @@ import { BudgetError, UnknownPriceError } from '../errors.ts';
 import type { Call } from '../limits/limit.ts';
 import { loadPrices, PriceBook, type Prices, type Pricing, type Quantities } from '../prices.ts';
 import { tokenUpperBound } from '../tokens/bpe.ts';
+import type { Reader } from '../tokens/chat.ts';
 import { CompletionForecast, maxCompletionTokens } from '../tokens/completion.ts';
 import { encodingForModel, isReasoningModel } from '../tokens/model.ts';
 import { loadTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
@@ -23,12 +24,7 @@ const REFRESH = 3_600_000;
 export type CompletionMode = 'expected' | 'max' | 'none' | ((call: Call) => number);
 
 /** What estimating needs to know of a model. */
-export interface Model {
-  readonly name: string;
-  /** Tokens of a text; an upper bound for one that no model could read. */
-  tokens(text: string): number;
-  /** It spends output tokens on reasoning, which a stream does not show. */
-  readonly reasoning: boolean;
+export interface Model extends Reader {
   /** Undefined if no price is known. */
   readonly pricing: Pricing | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Fields } from '../json.ts';
 import { NANODOLLARS, type Unit } from '../usage.ts';
 import { type Period, periodLength, periodName, windowsOf } from './period.ts';
 import { fixedWindow, rollingWindow, type Window } from './window.ts';
@@ -18,7 +19,7 @@ export interface Call {
   /** The model as the request names it, or Azure's deployment; empty if neither is given. */
   readonly model: string;
   /** The request's body, or its form fields. Read only. */
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: Fields;
   readonly caller: Caller;
 }
 

@@ -1,4 +1,4 @@
-import type { Unit } from '../usage.ts';
+import { NANODOLLARS, type Unit } from '../usage.ts';
 import type { CompiledLimit } from './limit.ts';
 import type { Bounds } from './window.ts';
 
@@ -45,5 +45,5 @@ export function limitUsage(
 
 /** Whole nanodollars: differences of doubles have noise behind them. */
 function roundDollars(dollars: number): number {
-  return Math.round(dollars * 1e9) / 1e9;
+  return Math.round(dollars * NANODOLLARS) / NANODOLLARS;
 }

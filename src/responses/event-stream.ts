@@ -1,7 +1,8 @@
+import { guarded } from '../guarded.ts';
 import { bytesOf } from './bytes.ts';
 import { EventFilter, type EventJudge } from './event-filter.ts';
 import { inherited, overridable, overrideGetter, overrideMethods } from './instance.ts';
-import { type Branch, guarded, Outcome } from './outcome.ts';
+import { type Branch, Outcome } from './outcome.ts';
 import { isReadableStream, WatchedBody, type Watcher } from './watched-body.ts';
 
 export interface EventStreamSink {

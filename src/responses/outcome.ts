@@ -1,14 +1,4 @@
-/** Runs a sink's code. What it throws surfaces as an uncaught error, never in a read of the app. */
-export function guarded<T>(call: () => T): T | undefined {
-  try {
-    return call();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-    return undefined;
-  }
-}
+import { guarded } from '../guarded.ts';
 
 /** One reader's side of a body: the response itself, or a clone. Reports once; later reports are ignored. */
 export interface Branch {

@@ -1,6 +1,7 @@
+import { guarded } from '../guarded.ts';
 import { type BodySink, BodyText, blobText, decoded } from './body-text.ts';
 import { inherited, overridable, overrideGetter, overrideMethods } from './instance.ts';
-import { guarded, Outcome } from './outcome.ts';
+import { Outcome } from './outcome.ts';
 import { isReadableStream, WatchedBody } from './watched-body.ts';
 
 export type { BodySink } from './body-text.ts';
