@@ -1,4 +1,4 @@
-import type { Budget } from './budget.ts';
+import type { Admitted, Budget } from './budget.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { choicesOf } from './calls/endpoint.ts';
 import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
@@ -30,13 +30,7 @@ export class Attempt {
   readonly #hideUsage: boolean;
 
   /** @param hideUsage the request asks for usage where the app did not, so the answer to that is hidden from it */
-  constructor(
-    budget: Budget,
-    endpoint: Endpoint,
-    call: Call,
-    admitted: { readonly model: Model; readonly estimate: Estimate; readonly reservation: OpenReservation },
-    hideUsage: boolean,
-  ) {
+  constructor(budget: Budget, endpoint: Endpoint, call: Call, admitted: Admitted, hideUsage: boolean) {
     this.#budget = budget;
     this.#endpoint = endpoint;
     this.#call = call;

@@ -1,6 +1,6 @@
 import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
-import { Estimator, type Model, requirePrice } from './calls/estimate.ts';
+import { type Estimate, Estimator, type Model, requirePrice } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { checkKey, fieldsOf } from './checks.ts';
 import { BudgetOptionError } from './errors.ts';
@@ -32,6 +32,13 @@ export interface ReserveRequest {
   readonly model?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly plan?: string | undefined;
+}
+
+/** A call that may be sent. */
+export interface Admitted {
+  readonly model: Model;
+  readonly estimate: Estimate;
+  readonly reservation: OpenReservation;
 }
 
 const RESERVE_FIELDS = ['key', 'usage', 'model', 'endpoint', 'plan'];
@@ -153,7 +160,7 @@ export class Budget {
   }
 
   /** Estimates a call and reserves that. Throws as `reserve()` does, and UnknownPriceError. @internal */
-  async admitCall(endpoint: Endpoint, call: Call) {
+  async admitCall(endpoint: Endpoint, call: Call): Promise<Admitted> {
     const known = this.#estimator.model(call.model);
     const model = known instanceof Promise ? await known : known;
     if (this.#options.limits.some((limit) => limit.unit === 'cost' && limit.applies(call))) {

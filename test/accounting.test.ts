@@ -663,6 +663,14 @@ describe('derived clients', () => {
     expect(await charged(budget)).toMatchObject({ tokens: 0 });
   });
 
+  test('two clients on one budget share it', async () => {
+    const { openai, budget, fetch } = setUp(json(chatCompletion(chatUsage(9, 4))));
+    const other = new GovernedOpenAI({ apiKey: 'other', fetch, budget });
+    await openai.chat.completions.create(HELLO);
+    await other.chat.completions.create(HELLO);
+    expect(await charged(budget)).toMatchObject({ requests: 2, tokens: 26 });
+  });
+
   test('Azure: the deployment stands in the path and counts as the model', async () => {
     const upstream = mockUpstream(json(chatCompletion(chatUsage(9, 4))));
     const budget = new Budget({
