@@ -3,7 +3,8 @@ import { routeOf } from './calls/endpoints.ts';
 import { type Estimate, Estimator, type Model, requirePrice } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { checkKey, fieldsOf } from './checks.ts';
-import { BudgetOptionError } from './errors.ts';
+import { BudgetClock } from './clock.ts';
+import { BudgetOptionError, BudgetStoreError } from './errors.ts';
 import {
   type BudgetEvent,
   type BudgetEvents,
@@ -11,15 +12,16 @@ import {
   type ReservationEvent,
   type SettlementSource,
 } from './events.ts';
-import { Ledger, UNCOUNTED } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { type Charge, chargeOf } from './limits/charge.ts';
 import { quotaExceeded } from './limits/denial.ts';
 import type { Call, Caller, CompiledLimit } from './limits/limit.ts';
 import { type LimitUsage, limitUsage } from './limits/state.ts';
 import { type BudgetOptions, callerOf, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
-import { OpenReservation, type Purpose, type Reservation } from './reservation.ts';
+import { OpenReservation, type OpenReservationInfo, type Purpose, type Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
-import type { Admission } from './stores/store.ts';
+import type { Admission, Reading } from './stores/store.ts';
+import { WatchedStore } from './stores/watched.ts';
 import { NANODOLLARS, type Usage, type UsageInput, usageOf } from './usage.ts';
 import { Warnings } from './warnings.ts';
 
@@ -45,6 +47,8 @@ const RESERVE_FIELDS = ['key', 'usage', 'model', 'endpoint', 'plan'];
 
 /** Most of a limit that is reserved for an output that is only expected, not bounded. */
 const EXPECTED_SHARE = 0.1;
+/** How often an admission is tried when its windows are not those of the store's clock; more than once if a window ends meanwhile. */
+const STALE_TRIES = 4;
 const ONE_TOKEN = { promptTokens: 0, completionTokens: 1, images: 0 };
 
 /**
@@ -54,6 +58,7 @@ const ONE_TOKEN = { promptTokens: 0, completionTokens: 1, images: 0 };
  */
 export class Budget {
   readonly #options: ResolvedOptions;
+  readonly #clock: BudgetClock;
   readonly #ledger: Ledger;
   readonly #events = new Events();
   readonly #warnings: Warnings;
@@ -61,12 +66,14 @@ export class Budget {
 
   constructor(options: BudgetOptions = {}) {
     this.#options = resolveOptions(options);
-    const { store, clock, completion, onStoreError, prices, warnAt } = this.#options;
-    this.#ledger = new Ledger(counterStore(store), onStoreError, clock, (error) =>
-      this.#events.emit('storeError', () => error),
-    );
+    const { store, storeTimeout, clock, completion, onStoreError, prices, warnAt } = this.#options;
+    const failed = (error: BudgetStoreError) => this.#events.emit('storeError', () => error);
+    const counters = counterStore(store, (cause) => failed(new BudgetStoreError('connect', cause)));
+    this.#clock = new BudgetClock(clock, counters.scope);
+    const watched = new WatchedStore(counters, storeTimeout);
+    this.#ledger = new Ledger(watched, onStoreError, this.#clock, failed);
     this.#warnings = new Warnings(warnAt);
-    this.#estimator = new Estimator(completion, prices, clock);
+    this.#estimator = new Estimator(completion, prices, this.#clock.now);
   }
 
   /** Loads token tables and prices ahead of the first call: those of the models given, or of all current ones. */
@@ -115,16 +122,34 @@ export class Budget {
 
   /** How every limit stands for a counter key. Default: the budget's own key. */
   async usage(key?: string): Promise<LimitUsage[]> {
-    const now = this.#options.clock();
-    const charges = this.#options.limits.map((limit) => this.#chargeForKey(limit, key, now));
-    const values = await this.#ledger.read(charges, now);
-    return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], charge.bounds, now));
+    const { charges, values, now } = await this.#readAt(key, this.#clock.now());
+    return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
   }
 
   /** Forgets what was used in the current windows of a counter key. Default: the budget's own key. */
   async reset(key?: string): Promise<void> {
-    const now = this.#options.clock();
-    await this.#ledger.delete(this.#options.limits.map((limit) => this.#chargeForKey(limit, key, now)));
+    const { charges } = await this.#readAt(key, this.#clock.now());
+    await this.#ledger.delete(charges);
+  }
+
+  /**
+   * The reservations of a counter key that are open: those of calls under way, and those of workers that died in one,
+   * whose estimates stand. Oldest first. Default: the budget's own key.
+   */
+  async reservations(key?: string): Promise<OpenReservationInfo[]> {
+    const open = await this.#ledger.reservations(this.#ownKey(key));
+    const now = this.#clock.now();
+    return [...open]
+      .sort((a, b) => a.reservedAt - b.reservedAt)
+      .map(({ id, key, endpoint, model, usage, reservedAt }) => ({
+        id,
+        key,
+        endpoint,
+        model,
+        usage,
+        reservedAt: new Date(reservedAt),
+        ageMs: Math.max(0, now - reservedAt),
+      }));
   }
 
   /** Resolves when all settlements and refunds so far are in the store. */
@@ -173,35 +198,58 @@ export class Budget {
 
   /** At once if the store answers at once. @internal */
   admit(call: Call, usage: Usage): OpenReservation | Promise<OpenReservation> {
-    const now = this.#options.clock();
     const key = this.#keyOf(call);
+    return this.#admitAt(call, key, usage, this.#clock.now(), STALE_TRIES);
+  }
+
+  #admitAt(
+    call: Call,
+    key: string,
+    usage: Usage,
+    now: number,
+    tries: number,
+  ): OpenReservation | Promise<OpenReservation> {
     const charges = this.#chargesOf(call, key, usage, now);
     const counted = charges.every(asksAnything) ? charges : charges.filter(asksAnything);
+    const purpose: Purpose = { key, plan: call.caller.plan, endpoint: call.endpoint, model: call.model };
+    const reservation = new OpenReservation(purpose, usage, charges, now, this.#close);
     const conclude = (admission: Admission) => {
-      if (!admission.admitted) throw this.#denial(call, usage, counted, admission, now);
-      const purpose: Purpose = { key, plan: call.caller.plan, endpoint: call.endpoint, model: call.model };
-      const kept = admission === UNCOUNTED ? [] : charges;
-      const reservation = new OpenReservation(purpose, usage, kept, this.#close);
-      this.#tell(reservation, counted, admission, now);
+      if (admission.admitted === 'stale') {
+        if (tries > 1) return this.#admitAt(call, key, usage, admission.now, tries - 1);
+        throw new BudgetStoreError(
+          'admit',
+          new Error('its clock runs too fast for the windows of the limits'),
+        );
+      }
+      if (admission.admitted !== true) throw this.#denial(call, usage, counted, admission);
+      this.#tell(reservation, counted, admission);
       return reservation;
     };
-    const admission = this.#ledger.admit(counted, now);
+    const admission = this.#ledger.admit(reservation, counted);
     return admission instanceof Promise ? admission.then(conclude) : conclude(admission);
   }
 
-  #denial(call: Call, usage: Usage, counted: readonly Charge[], { values }: Admission, now: number) {
+  /** The counters of a key; again if the store's clock says that the windows are others. */
+  async #readAt(key: string | undefined, at: number): Promise<{ charges: readonly Charge[] } & Reading> {
+    const charges = this.#options.limits.map((limit) => this.#chargeForKey(limit, key, at));
+    const { values, now } = await this.#ledger.read(charges);
+    const current = charges.every(({ bounds: { span } }) => !span || (span.start <= now && now < span.end));
+    return current ? { charges, values, now } : this.#readAt(key, now);
+  }
+
+  #denial(call: Call, usage: Usage, counted: readonly Charge[], { values, now }: Admission) {
     const { model, endpoint, caller } = call;
     const error = quotaExceeded(counted, values, { model, plan: caller.plan }, now);
     this.#events.emit('denied', () => ({ error, endpoint, model, estimate: usage }));
     return error;
   }
 
-  #tell(reservation: OpenReservation, counted: readonly Charge[], admission: Admission, now: number): void {
+  #tell(reservation: OpenReservation, counted: readonly Charge[], admission: Admission): void {
     if (this.#events.heard('admitted')) {
       const exceeded = exceededLimits(counted, admission);
       this.#events.emit('admitted', () => ({ ...eventOf(reservation), exceeded }));
     }
-    if (this.#events.heard('warning')) this.#warn(counted, admission, now);
+    if (this.#events.heard('warning')) this.#warn(counted, admission);
   }
 
   readonly #close = (
@@ -209,14 +257,14 @@ export class Budget {
     usage: Usage | undefined,
     source: SettlementSource,
   ): void => {
-    this.#ledger.settle(reservation.charges, usage, this.#options.clock());
+    this.#ledger.settle(reservation, usage);
     if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
     else this.#events.emit('settled', () => ({ ...eventOf(reservation), usage, source }));
   };
 
-  #warn(charges: readonly Charge[], { values }: Admission, now: number): void {
-    for (const [i, { limit, key, storeKey, bounds }] of charges.entries()) {
-      const state = limitUsage(limit, key, values[i], bounds, now);
+  #warn(charges: readonly Charge[], { values, now }: Admission): void {
+    for (const [i, { limit, key, storeKey }] of charges.entries()) {
+      const state = limitUsage(limit, key, values[i], now);
       const share = this.#warnings.passed(storeKey, state, limit, now);
       if (share !== undefined) this.#events.emit('warning', () => ({ ...state, share }));
     }
@@ -256,9 +304,13 @@ export class Budget {
   }
 
   #chargeForKey(limit: CompiledLimit, key: string | undefined, now: number): Charge {
-    if (typeof limit.key === 'string') return chargeOf(limit, limit.key, 0, now);
+    return chargeOf(limit, typeof limit.key === 'string' ? limit.key : this.#ownKey(key), 0, now);
+  }
+
+  /** A key given by name, or the budget's own. */
+  #ownKey(key: string | undefined): string {
     const own = key ?? this.#options.key;
-    if (typeof own === 'string') return chargeOf(limit, checkKey('key', own), 0, now);
+    if (typeof own === 'string') return checkKey('key', own);
     throw new BudgetOptionError(
       'key',
       'a counter key: budget.key is a function, so there is no default',
@@ -272,8 +324,12 @@ function asksAnything(charge: Charge): boolean {
 }
 
 /** The limits with `onExceeded: 'allow'` that an admission went beyond. */
-function exceededLimits(charges: readonly Charge[], { values }: Admission): string[] {
-  return charges.filter(({ bounds }, i) => (values[i] ?? 0) > bounds.ceiling).map(({ limit }) => limit.name);
+function exceededLimits(charges: readonly Charge[], { values, now }: Admission): string[] {
+  const isExceeded = ({ limit }: Charge, i: number) => {
+    const { floor, room } = limit.window.at(now);
+    return (values[i] ?? floor) > floor + room;
+  };
+  return charges.filter(isExceeded).map(({ limit }) => limit.name);
 }
 
 function eventOf({ id, purpose, usage }: OpenReservation): ReservationEvent {

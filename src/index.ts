@@ -22,5 +22,5 @@ export type { Period } from './limits/period.ts';
 export type { LimitUsage } from './limits/state.ts';
 export type { BudgetOptions } from './options.ts';
 export type { Price, Prices } from './prices.ts';
-export type { Reservation } from './reservation.ts';
+export type { OpenReservationInfo, Reservation } from './reservation.ts';
 export type { Unit, Usage, UsageInput } from './usage.ts';

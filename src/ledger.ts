@@ -1,17 +1,25 @@
+import type { BudgetClock } from './clock.ts';
 import { BudgetStoreError } from './errors.ts';
 import type { Charge } from './limits/charge.ts';
+import type { OpenReservation } from './reservation.ts';
 import { Settlements } from './settlements.ts';
-import type { AdjustOp, Admission, AdmitOp, CounterStore } from './stores/store.ts';
+import type {
+  Admission,
+  AdmitOp,
+  Awaitable,
+  CounterStore,
+  Reading,
+  SettleOp,
+  StoredReservation,
+} from './stores/store.ts';
+import { isPromise, StoreAway } from './stores/watched.ts';
 import type { Usage } from './usage.ts';
-
-/** Admitted although the store failed: written nowhere. */
-export const UNCOUNTED: Admission = { admitted: true, values: [] };
-const NOTHING: Admission = { admitted: true, values: [] };
 
 /** The budget's side of the store: turns charges into operations on counters, and failures into BudgetStoreErrors. */
 export class Ledger {
   readonly #store: CounterStore;
   readonly #onStoreError: 'reject' | 'allow';
+  readonly #clock: BudgetClock;
   readonly #failed: (error: BudgetStoreError) => void;
   readonly #settlements: Settlements;
 
@@ -19,71 +27,93 @@ export class Ledger {
   constructor(
     store: CounterStore,
     onStoreError: 'reject' | 'allow',
-    clock: () => number,
+    clock: BudgetClock,
     failed: (error: BudgetStoreError) => void,
   ) {
     this.#store = store;
     this.#onStoreError = onStoreError;
+    this.#clock = clock;
     this.#failed = failed;
-    this.#settlements = new Settlements(store, clock, failed);
+    this.#settlements = new Settlements(store, () => clock.imposed(), failed);
   }
 
-  /** All or nothing; at once if the store answers at once. UNCOUNTED if it fails and `onStoreError` is 'allow'. @throws BudgetStoreError */
-  admit(charges: readonly Charge[], now: number): Admission | Promise<Admission> {
-    if (charges.length === 0) return NOTHING;
+  /**
+   * Counts the charges and opens the reservation, all or nothing; at once if the store answers at once. If the store
+   * fails and `onStoreError` is 'allow', admitted with no values.
+   *
+   * @throws BudgetStoreError
+   */
+  admit(reservation: OpenReservation, charges: readonly Charge[]): Admission | Promise<Admission> {
+    const sentAt = this.#clock.now();
+    if (reservation.charges.length === 0) return uncounted(sentAt);
     try {
-      const answer = this.#store.admit(charges.map(admitOp), now);
-      return 'then' in answer ? this.#later(answer) : answer;
+      const answer = this.#store.admit(reservation, charges.map(admitOp), this.#clock.imposed());
+      return isPromise(answer) ? this.#later(answer, sentAt, reservation) : answer;
     } catch (cause) {
-      return this.#passOrThrow(cause);
+      return this.#passOrThrow(cause, reservation);
     }
   }
 
-  async #later(answer: PromiseLike<Admission>): Promise<Admission> {
+  async #later(
+    answer: PromiseLike<Admission>,
+    sentAt: number,
+    reservation: OpenReservation,
+  ): Promise<Admission> {
     try {
-      return await answer;
+      const admission = await answer;
+      this.#clock.learn(admission.now, sentAt);
+      return admission;
     } catch (cause) {
-      return this.#passOrThrow(cause);
+      return this.#passOrThrow(cause, reservation);
     }
   }
 
-  #passOrThrow(cause: unknown): Admission {
+  #passOrThrow(cause: unknown, reservation: OpenReservation): Admission {
     const error = this.#failure('admit', cause);
-    if (this.#onStoreError === 'allow') return UNCOUNTED;
+    reservation.certain = false;
+    if (this.#onStoreError === 'allow') return uncounted(this.#clock.now());
+    // It may have been admitted all the same, its answer lost.
+    if (!(cause instanceof StoreAway)) this.settle(reservation, undefined);
     throw error;
   }
 
-  /** Replaces what was charged by what was used (undefined: nothing); in the store now or, if it is away, later. */
-  settle(charges: readonly Charge[], usage: Usage | undefined, now: number): void {
-    const ops: AdjustOp[] = [];
-    for (const charge of charges) {
-      const op = adjustOp(charge, usage?.[charge.limit.unit] ?? 0, now);
-      if (op !== undefined) ops.push(op);
-    }
-    this.#settlements.add(ops);
+  /** Replaces what was reserved by what was used (undefined: nothing); in the store now or, if it is away, later. */
+  settle(reservation: OpenReservation, usage: Usage | undefined): void {
+    const { charges, certain } = reservation;
+    if (charges.length === 0) return;
+    const ops = charges.map((charge) => settleOp(charge, usage?.[charge.limit.unit] ?? 0));
+    this.#settlements.add({ reservation, ops, certain });
   }
 
   /** @throws BudgetStoreError */
-  async read(charges: readonly Charge[], now: number): Promise<readonly (number | undefined)[]> {
-    try {
-      return await this.#store.read(keysOf(charges), now);
-    } catch (cause) {
-      throw this.#failure('read', cause);
-    }
+  async read(charges: readonly Charge[]): Promise<Reading> {
+    const sentAt = this.#clock.now();
+    const reading = await this.#ask('read', () => this.#store.read(keysOf(charges), this.#clock.imposed()));
+    this.#clock.learn(reading.now, sentAt);
+    return reading;
   }
 
   /** Once all settlements so far are in the store: forgets the counters. @throws BudgetStoreError */
   async delete(charges: readonly Charge[]): Promise<void> {
     await this.flush();
-    try {
-      await this.#store.delete(keysOf(charges));
-    } catch (cause) {
-      throw this.#failure('reset', cause);
-    }
+    await this.#ask('reset', () => this.#store.delete(keysOf(charges)));
+  }
+
+  /** @throws BudgetStoreError */
+  async reservations(key: string): Promise<readonly StoredReservation[]> {
+    return this.#ask('list reservations', () => this.#store.reservations(key, this.#clock.imposed()));
   }
 
   async flush(): Promise<void> {
     await this.#settlements.flush();
+  }
+
+  async #ask<T>(operation: string, operate: () => Awaitable<T>): Promise<T> {
+    try {
+      return await operate();
+    } catch (cause) {
+      throw this.#failure(operation, cause);
+    }
   }
 
   #failure(operation: string, cause: unknown): BudgetStoreError {
@@ -93,6 +123,10 @@ export class Ledger {
   }
 }
 
+function uncounted(now: number): Admission {
+  return { admitted: true, values: [], now };
+}
+
 function keysOf(charges: readonly Charge[]): string[] {
   return charges.map(({ storeKey }) => storeKey);
 }
@@ -100,25 +134,18 @@ function keysOf(charges: readonly Charge[]): string[] {
 function admitOp({ limit, storeKey, bounds, requested }: Charge): AdmitOp {
   return {
     key: storeKey,
-    floor: bounds.floor,
-    ceiling: limit.onExceeded === 'allow' ? Infinity : bounds.ceiling,
+    span: bounds.span,
+    room: limit.onExceeded === 'allow' ? Infinity : bounds.room,
     amount: limit.window.toStore(requested),
-    expiresAt: bounds.expiresAt,
   };
 }
 
-/** In the window of the charge; undefined if nothing changes, or that window has ended. */
-function adjustOp(
-  { limit, storeKey, bounds, requested }: Charge,
-  used: number,
-  now: number,
-): AdjustOp | undefined {
-  const delta = limit.window.toStore(used) - limit.window.toStore(requested);
-  if (delta === 0) return undefined;
-  if (limit.window.kind === 'rolling') {
-    const { floor, expiresAt } = limit.window.at(now);
-    return { key: storeKey, floor, delta, expiresAt, extend: Math.max(0, delta) };
-  }
-  if (now >= bounds.expiresAt) return undefined;
-  return { key: storeKey, floor: 0, delta, expiresAt: bounds.expiresAt, extend: 0 };
+function settleOp({ limit, storeKey, bounds, requested }: Charge, used: number): SettleOp {
+  const { window } = limit;
+  return {
+    key: storeKey,
+    span: bounds.span,
+    reserved: window.toStore(requested),
+    used: window.toStore(used),
+  };
 }

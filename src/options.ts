@@ -1,5 +1,5 @@
 import type { CompletionMode } from './calls/estimate.ts';
-import { checkKey, fieldsOf, functionOf, isFiniteNumber, oneOf } from './checks.ts';
+import { checkKey, fieldsOf, functionOf, isFiniteNumber, oneOf, positive } from './checks.ts';
 import { BudgetOptionError } from './errors.ts';
 import type { Caller, CompiledLimit, CounterKey, Limit } from './limits/limit.ts';
 import { counterKey, limitsOf } from './limits/limit-options.ts';
@@ -9,7 +9,7 @@ import type { CounterStore } from './stores/store.ts';
 import { UNITS, type UsageInput } from './usage.ts';
 
 export interface BudgetOptions {
-  /** Where the counters are: a Keyv instance (in memory, for now). Default: memory of this process. */
+  /** Where the counters are: a Keyv instance. Default: memory of this process. */
   readonly store?: KeyvInstance | CounterStore | undefined;
   /** Counter key: whom the limits count for. Default 'default'. */
   readonly key?: CounterKey | undefined;
@@ -23,9 +23,11 @@ export interface BudgetOptions {
   readonly ungoverned?: 'pass' | 'reject' | undefined;
   /** When the store fails: refuse calls with `BudgetStoreError`, or let them pass uncounted. Default 'reject'. */
   readonly onStoreError?: 'reject' | 'allow' | undefined;
+  /** Milliseconds that the store has to answer an operation; > 0. Default 2000. */
+  readonly storeTimeout?: number | undefined;
   /** Shares of a limit's max, > 0 and <= 1, at whose passing a `warning` is emitted. Default [0.8]. */
   readonly warnAt?: readonly number[] | undefined;
-  /** The time, in Unix milliseconds. Default `Date.now`. */
+  /** The time, in Unix milliseconds. Default: `Date.now`, or the store's clock where machines share it. */
   readonly clock?: (() => number) | undefined;
 }
 
@@ -38,8 +40,9 @@ export interface ResolvedOptions {
   readonly prices: Prices;
   readonly ungoverned: 'pass' | 'reject';
   readonly onStoreError: 'reject' | 'allow';
+  readonly storeTimeout: number;
   readonly warnAt: readonly number[];
-  readonly clock: () => number;
+  readonly clock: (() => number) | undefined;
 }
 
 const BUDGET_OPTIONS = Object.keys({
@@ -50,6 +53,7 @@ const BUDGET_OPTIONS = Object.keys({
   prices: 0,
   ungoverned: 0,
   onStoreError: 0,
+  storeTimeout: 0,
   warnAt: 0,
   clock: 0,
 } satisfies Record<keyof BudgetOptions, 0>);
@@ -65,8 +69,9 @@ export function resolveOptions(options: unknown): ResolvedOptions {
     prices: pricesOf(given['prices']),
     ungoverned: oneOf('budget.ungoverned', given['ungoverned'], ['pass', 'reject']) ?? 'pass',
     onStoreError: oneOf('budget.onStoreError', given['onStoreError'], ['reject', 'allow']) ?? 'reject',
+    storeTimeout: positive('budget.storeTimeout', given['storeTimeout'] ?? 2_000),
     warnAt: sharesOf(given['warnAt']),
-    clock: functionOf('budget.clock', given['clock']) ?? Date.now,
+    clock: functionOf('budget.clock', given['clock']),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { SettlementSource } from './events.ts';
 import type { Charge } from './limits/charge.ts';
+import type { StoredReservation } from './stores/store.ts';
 import type { Usage, UsageInput } from './usage.ts';
 
 /** An admitted, not yet settled amount. Settling or refunding it takes effect once; whatever follows does nothing. */
@@ -12,6 +13,20 @@ export interface Reservation {
   settle(usage: UsageInput): void;
   /** Gives the whole amount back: the work was certainly not billed. */
   refund(): void;
+}
+
+/** An open reservation, of whatever worker. */
+export interface OpenReservationInfo {
+  readonly id: string;
+  readonly key: string;
+  /** Empty for a reservation that is no call of the SDK. */
+  readonly endpoint: string;
+  readonly model: string;
+  /** What was reserved. */
+  readonly usage: Usage;
+  readonly reservedAt: Date;
+  /** Milliseconds since then. */
+  readonly ageMs: number;
 }
 
 /** What a reservation was made for. */
@@ -34,24 +49,36 @@ const PROCESS = crypto.randomUUID();
 let made = 0;
 
 /** A reservation as the budget keeps it: open until it is closed, once. */
-export class OpenReservation {
+export class OpenReservation implements StoredReservation {
   readonly purpose: Purpose;
   readonly usage: Usage;
-  /** Where it is counted. Empty if the store was away and calls are let pass: then there is nothing to adjust. */
+  /** Where it is counted. */
   readonly charges: readonly Charge[];
+  readonly reservedAt: number;
+  /** False if the store failed: then it may be there or not. */
+  certain = true;
+  readonly id = `${PROCESS}-${++made}`;
   readonly #close: Close;
-  readonly #number = ++made;
   #open = true;
 
-  constructor(purpose: Purpose, usage: Usage, charges: readonly Charge[], close: Close) {
+  constructor(purpose: Purpose, usage: Usage, charges: readonly Charge[], reservedAt: number, close: Close) {
     this.purpose = purpose;
     this.usage = usage;
     this.charges = charges;
+    this.reservedAt = reservedAt;
     this.#close = close;
   }
 
-  get id(): string {
-    return `${PROCESS}-${this.#number}`;
+  get key(): string {
+    return this.purpose.key;
+  }
+
+  get endpoint(): string {
+    return this.purpose.endpoint;
+  }
+
+  get model(): string {
+    return this.purpose.model;
   }
 
   /** @param usage what was used; undefined gives everything back */

@@ -1,78 +1,119 @@
 import { BudgetStoreError } from './errors.ts';
-import type { AdjustOp, CounterStore } from './stores/store.ts';
+import type { CounterStore, SettleOp, StoredReservation } from './stores/store.ts';
+import { isPromise } from './stores/watched.ts';
 
 /** Between tries while the store is away, in milliseconds: doubled from the first to the last. */
 const FIRST_DELAY = 50;
 const LAST_DELAY = 5_000;
+/** Delivered at once when the store is back. */
+const BATCH = 64;
+/** Most that are kept while the store is away; beyond it the oldest are given up, and their estimates stand. */
+const MOST_KEPT = 100_000;
+
+export interface Settlement {
+  readonly reservation: StoredReservation;
+  readonly ops: readonly SettleOp[];
+  /** As for `CounterStore.settle`. */
+  readonly certain: boolean;
+}
+
+interface Kept {
+  readonly settlement: Settlement;
+  /** Tells `flush()` that it is done with. */
+  readonly done: () => void;
+}
 
 /**
- * Delivers settlements and refunds to the store, in order and off the caller's path. What the store does not take is
- * kept and tried again, until it does.
+ * Delivers settlements and refunds to the store, off the caller's path. What the store does not take is kept and tried
+ * again until it does; since a store settles a reservation once, a try whose answer was lost does no harm.
  */
 export class Settlements {
   readonly #store: CounterStore;
-  readonly #clock: () => number;
+  readonly #imposed: () => number | undefined;
   readonly #failed: (error: BudgetStoreError) => void;
-  #waiting: (readonly AdjustOp[])[] = [];
-  #delivering: Promise<void> | undefined;
+  readonly #undelivered = new Set<Promise<void>>();
+  readonly #kept: Kept[] = [];
+  #away = false;
+  #retrying = false;
 
-  constructor(store: CounterStore, clock: () => number, failed: (error: BudgetStoreError) => void) {
+  /** @param imposed the moment to settle at, see `CounterStore` */
+  constructor(
+    store: CounterStore,
+    imposed: () => number | undefined,
+    failed: (error: BudgetStoreError) => void,
+  ) {
     this.#store = store;
-    this.#clock = clock;
+    this.#imposed = imposed;
     this.#failed = failed;
   }
 
   /** At once if the store answers at once. */
-  add(ops: readonly AdjustOp[]): void {
-    if (ops.length === 0) return;
-    if (this.#delivering === undefined) {
-      const pending = this.#try(ops);
-      if (pending === undefined) return;
-      this.#waiting.push(ops);
-      this.#delivering = this.#deliver(pending);
-    } else {
-      this.#waiting.push(ops);
-    }
+  add(settlement: Settlement): void {
+    const first = this.#away ? undefined : this.#try(settlement);
+    if (first === 'delivered') return;
+    const delivered = new Promise<void>((done) => {
+      const kept = { settlement, done };
+      if (first === undefined) this.#keep(kept);
+      else
+        void first.then((taken) => {
+          if (taken) done();
+          else this.#keep(kept);
+        });
+    });
+    this.#undelivered.add(delivered);
+    void delivered.then(() => this.#undelivered.delete(delivered));
   }
 
   /** Resolves when everything added before is in the store. */
   async flush(): Promise<void> {
-    await this.#delivering;
+    await Promise.all(this.#undelivered);
   }
 
-  /** Undefined: done. */
-  #try(ops: readonly AdjustOp[]): PromiseLike<void> | undefined {
+  /** Whether the store took it. */
+  #try({ reservation, ops, certain }: Settlement): 'delivered' | Promise<boolean> {
     try {
-      const answer = this.#store.adjust(ops, this.#clock());
-      return isPromise(answer) ? answer : undefined;
+      const answer = this.#store.settle(reservation, ops, certain, this.#imposed());
+      if (!isPromise(answer)) return 'delivered';
+      return Promise.resolve(answer).then(
+        () => true,
+        (error: unknown) => this.#refused(error),
+      );
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.resolve(this.#refused(error));
     }
   }
 
-  async #deliver(first: PromiseLike<void>): Promise<void> {
-    let pending: PromiseLike<void> | undefined = first;
-    let delay = FIRST_DELAY;
-    for (;;) {
-      try {
-        await pending;
-        this.#waiting.shift();
-        delay = FIRST_DELAY;
-      } catch (error) {
-        this.#failed(new BudgetStoreError('settle', error));
-        await pause(delay);
-        delay = Math.min(delay * 2, LAST_DELAY);
+  #refused(error: unknown): false {
+    this.#away = true;
+    this.#failed(new BudgetStoreError('settle', error));
+    return false;
+  }
+
+  #keep(kept: Kept): void {
+    this.#kept.push(kept);
+    if (this.#kept.length > MOST_KEPT) {
+      this.#kept.shift()?.done();
+      this.#failed(new BudgetStoreError('settle', new Error('too many settlements are kept')));
+    }
+    if (!this.#retrying) void this.#retry();
+  }
+
+  async #retry(): Promise<void> {
+    this.#retrying = true;
+    for (let delay = FIRST_DELAY; this.#kept.length > 0; ) {
+      if (this.#away) await pause(delay);
+      const batch = this.#kept.splice(0, this.#away ? 1 : BATCH);
+      const taken = await Promise.all(batch.map(({ settlement }) => this.#try(settlement)));
+      this.#away = taken.includes(false);
+      for (const [i, kept] of batch.entries()) {
+        // To the end: one that the store never takes must not hold up the others.
+        if (taken[i] === false) this.#kept.push(kept);
+        else kept.done();
       }
-      const next = this.#waiting[0];
-      if (next === undefined) break;
-      pending = this.#try(next);
+      delay = this.#away ? Math.min(delay * 2, LAST_DELAY) : FIRST_DELAY;
     }
-    this.#delivering = undefined;
+    this.#retrying = false;
   }
-}
-
-function isPromise(value: void | PromiseLike<void>): value is PromiseLike<void> {
-  return typeof value === 'object' && value !== null && 'then' in value;
 }
 
 /** Does not keep the process alive: `flush()` is how an app waits for its last settlements. */

@@ -12,7 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['governed-fetch.ts'],
   ['attempt.ts'],
   ['budget.ts'],
-  ['options.ts', 'ledger.ts', 'settlements.ts', 'reservation.ts', 'warnings.ts'],
+  ['options.ts', 'ledger.ts', 'settlements.ts', 'reservation.ts', 'warnings.ts', 'clock.ts'],
   ['events.ts'],
   ['responses/'],
   ['calls/'],
@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['limits/'],
   ['checks.ts'],
   ['errors.ts'],
-  ['guarded.ts', 'json.ts', 'usage.ts'],
+  ['guarded.ts', 'json.ts', 'safe-key.ts', 'usage.ts'],
 ];
 
 function layerOf(file: string): number {

@@ -1,3 +1,4 @@
+import { safeKey } from '../safe-key.ts';
 import type { CompiledLimit } from './limit.ts';
 import type { Bounds } from './window.ts';
 
@@ -30,14 +31,14 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   const known = keys.get(key);
   if (known?.id === id) return known.storeKey;
   if (keys.size >= REMEMBERED) keys.clear();
-  // Lengths keep the parts apart, whatever characters they hold.
-  const storeKey = `${limit.name.length}:${limit.name}:${key.length}:${key}:${id}`;
+  const storeKey = [limit.name, key, id].map(safeKey).join(':');
   keys.set(key, { id, storeKey });
   return storeKey;
 }
 
 /** Whether the charge is beyond its limit where the counter stands at `value`. */
-export function exceeds({ bounds, limit, requested }: Charge, value: number | undefined): boolean {
+export function exceeds({ limit, requested }: Charge, value: number | undefined, now: number): boolean {
   if (requested === 0) return false;
-  return Math.max(value ?? bounds.floor, bounds.floor) + limit.window.toStore(requested) > bounds.ceiling;
+  const { floor, room } = limit.window.at(now);
+  return Math.max(value ?? floor, floor) + limit.window.toStore(requested) > floor + room;
 }

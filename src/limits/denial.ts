@@ -23,9 +23,9 @@ export function quotaExceeded(
 ): QuotaExceeded {
   const refusals = charges.map((charge, i) => refusalOf(charge, values[i], now));
   const refused = refusals.filter(
-    ({ charge }, i) => charge.limit.onExceeded !== 'allow' && exceeds(charge, values[i]),
+    ({ charge }, i) => charge.limit.onExceeded !== 'allow' && exceeds(charge, values[i], now),
   );
-  const worst = refused.reduce((a, b) => (wait(b) > wait(a) ? b : a));
+  const worst = (refused.length > 0 ? refused : refusals).reduce((a, b) => (wait(b) > wait(a) ? b : a));
   const { charge, state, reason, retryAfterMs } = worst;
   const body: QuotaErrorBody = {
     message: messageOf(worst, call.model),
@@ -45,12 +45,12 @@ export function quotaExceeded(
 }
 
 function refusalOf(charge: Charge, value: number | undefined, now: number): Refusal {
-  const { limit, bounds, requested } = charge;
-  const retryAfterMs = limit.window.retryAfterMs(value, requested, bounds, now);
-  const tooLarge = limit.window.toStore(requested) > bounds.ceiling - bounds.floor;
+  const { limit, requested } = charge;
+  const retryAfterMs = limit.window.retryAfterMs(value, requested, now);
+  const tooLarge = limit.window.toStore(requested) > limit.window.at(now).room;
   return {
     charge,
-    state: limitUsage(limit, charge.key, value, bounds, now),
+    state: limitUsage(limit, charge.key, value, now),
     reason: tooLarge ? 'too_large' : limit.window.kind === 'rolling' ? 'rate' : 'quota',
     retryAfterMs: retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs),
   };

@@ -23,6 +23,8 @@ const MILLISECONDS: { readonly [P in CalendarPeriod]: number } = {
   year: 31_536_000_000,
 };
 
+const FOREVER: Span = { start: 0, end: Infinity };
+
 /** The length of a period in milliseconds, nominal for calendar units; Infinity for 'forever'. */
 export function periodLength(period: Period): number {
   if (period === 'forever') return Infinity;
@@ -47,7 +49,7 @@ export interface Calendar {
  * calendar arithmetic is done once a window and not once a call.
  */
 export function windowsOf(period: Period, calendar: Calendar): (now: number) => Span {
-  if (period === 'forever') return () => ({ start: 0, end: Infinity });
+  if (period === 'forever') return () => FOREVER;
   const find =
     typeof period === 'object'
       ? (now: number) => evenSpan(period.seconds * 1_000, calendar.startsAt ?? 0, now)

@@ -1,6 +1,5 @@
 import { NANODOLLARS, type Unit } from '../usage.ts';
 import type { CompiledLimit } from './limit.ts';
-import type { Bounds } from './window.ts';
 
 /** How a limit stands for one counter key. */
 export interface LimitUsage {
@@ -22,13 +21,12 @@ export function limitUsage(
   limit: CompiledLimit,
   key: string,
   value: number | undefined,
-  bounds: Bounds,
   now: number,
 ): LimitUsage {
-  const exact = limit.window.used(value, bounds);
+  const exact = limit.window.used(value, now);
   // A bucket drains by fractions; a token that has drained in part does not fit again yet.
   const used = limit.unit === 'cost' ? exact : Math.ceil(exact);
-  const resetAt = limit.window.resetAt(value, bounds, now);
+  const resetAt = limit.window.resetAt(value, now);
   return {
     limit: limit.name,
     unit: limit.unit,

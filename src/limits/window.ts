@@ -12,45 +12,51 @@ export interface Window {
   /** Store numbers for an amount in the limit's unit. */
   toStore(amount: number): number;
   /** Amount used, in the limit's unit, of a stored value; debt may exceed the max. */
-  used(value: number | undefined, bounds: Bounds): number;
+  used(value: number | undefined, now: number): number;
   /** Milliseconds until `amount` more fits; undefined if it never does. */
-  retryAfterMs(value: number | undefined, amount: number, bounds: Bounds, now: number): number | undefined;
+  retryAfterMs(value: number | undefined, amount: number, now: number): number | undefined;
   /** When what is used is gone, in Unix milliseconds; undefined for a window without end. */
-  resetAt(value: number | undefined, bounds: Bounds, now: number): number | undefined;
+  resetAt(value: number | undefined, now: number): number | undefined;
 }
 
 export interface Bounds {
   /** Distinguishes the windows of a limit; part of the counter's key in the store. Empty for a rolling window. */
   readonly id: string;
   readonly floor: number;
-  readonly ceiling: number;
-  /** Unix milliseconds after which the counter says nothing; Infinity if it never expires. */
-  readonly expiresAt: number;
+  /** Most that the counter may be above its floor. */
+  readonly room: number;
+  /** In Unix milliseconds, without end for a period without; undefined for a rolling window. */
+  readonly span: Span | undefined;
 }
+
+/** What rolling counters count from, in Unix milliseconds: smaller numbers leave doubles more digits for fractions. */
+export const EPOCH = Date.UTC(2026, 0, 1);
 
 /** A quota: the counter starts at 0 in each window and may rise to `max`. `scale` turns the unit into whole numbers. */
 export function fixedWindow(max: number, scale: number, spanAt: (now: number) => Span): Window {
-  const ceiling = toWhole(max, scale);
-  let last: { readonly span: Span; readonly bounds: Bounds } | undefined;
+  const room = toWhole(max, scale);
+  let last: (Bounds & { readonly span: Span }) | undefined;
+  const at = (now: number) => {
+    const span = spanAt(now);
+    if (last?.span !== span) last = { id: String(span.start), floor: 0, room, span };
+    return last;
+  };
+  const endAt = (now: number) => {
+    const { end } = at(now).span;
+    return end === Infinity ? undefined : end;
+  };
   return {
     kind: 'fixed',
-    at(now) {
-      const span = spanAt(now);
-      if (last?.span !== span) {
-        last = { span, bounds: { id: String(span.start), floor: 0, ceiling, expiresAt: span.end } };
-      }
-      return last.bounds;
-    },
+    at,
     toStore: (amount) => toWhole(amount, scale),
     used: (value) => (value ?? 0) / scale,
-    retryAfterMs: (_value, amount, bounds, now) =>
-      toWhole(amount, scale) > ceiling || bounds.expiresAt === Infinity ? undefined : bounds.expiresAt - now,
-    resetAt: (_value, bounds) => (bounds.expiresAt === Infinity ? undefined : bounds.expiresAt),
+    retryAfterMs(_value, amount, now) {
+      const end = endAt(now);
+      return toWhole(amount, scale) > room || end === undefined ? undefined : end - now;
+    },
+    resetAt: (_value, now) => endAt(now),
   };
 }
-
-/** Rolling counters count from here, not from 1970: smaller numbers leave doubles more digits for fractions. */
-const EPOCH = Date.UTC(2026, 0, 1);
 
 /**
  * The token bucket of the API itself, as GCRA (the virtual scheduling form of ITU-T I.371): the counter is a moment,
@@ -61,25 +67,22 @@ const EPOCH = Date.UTC(2026, 0, 1);
  */
 export function rollingWindow(max: number, periodMs: number, burst: number): Window {
   const msPerUnit = periodMs / max;
+  const capacity = burst * msPerUnit;
   // Sums of fractions differ in their last bits by order; an exact fit must still fit. Below half a unit, and below
   // what refills in 10 microseconds.
-  const tolerance = Math.min(0.01, msPerUnit / 2);
-  const capacity = burst * msPerUnit;
-  const ahead = (value: number | undefined, bounds: Bounds) =>
-    Math.max(0, (value ?? bounds.floor) - bounds.floor);
+  const room = capacity + Math.min(0.01, msPerUnit / 2);
+  const ahead = (value: number | undefined, now: number) =>
+    value === undefined ? 0 : Math.max(0, value - (now - EPOCH));
   return {
     kind: 'rolling',
-    at(now) {
-      const floor = now - EPOCH;
-      return { id: '', floor, ceiling: floor + capacity + tolerance, expiresAt: now + capacity };
-    },
+    at: (now) => ({ id: '', floor: now - EPOCH, room, span: undefined }),
     toStore: (amount) => amount * msPerUnit,
-    used: (value, bounds) => toUnits(ahead(value, bounds) / msPerUnit),
-    retryAfterMs(value, amount, bounds) {
+    used: (value, now) => toUnits(ahead(value, now) / msPerUnit),
+    retryAfterMs(value, amount, now) {
       const time = amount * msPerUnit;
-      return time > capacity + tolerance ? undefined : Math.max(0, ahead(value, bounds) + time - capacity);
+      return time > room ? undefined : Math.max(0, ahead(value, now) + time - capacity);
     },
-    resetAt: (value, bounds, now) => now + ahead(value, bounds),
+    resetAt: (value, now) => now + ahead(value, now),
   };
 }
 

@@ -19,7 +19,7 @@ const memoryStores = new WeakMap<object, MemoryStore>();
  *
  * @throws BudgetOptionError if it is neither, or a Keyv instance on an adapter that is not supported.
  */
-export function counterStore(store: unknown): CounterStore {
+export function counterStore(store: unknown, _failed: (error: unknown) => void): CounterStore {
   if (store === undefined) return new MemoryStore();
   if (isCounterStore(store)) return store;
   if (!isKeyv(store)) throw new BudgetOptionError('budget.store', 'a Keyv instance', store);
@@ -35,7 +35,7 @@ export function counterStore(store: unknown): CounterStore {
 }
 
 function isCounterStore(value: unknown): value is CounterStore {
-  return hasMethods(value, ['admit', 'adjust', 'read', 'delete']);
+  return hasMethods(value, ['admit', 'settle', 'read', 'delete', 'reservations', 'note', 'noted']);
 }
 
 function isKeyv(value: unknown): value is KeyvInstance {

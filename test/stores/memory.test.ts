@@ -1,104 +1,96 @@
-import Keyv from 'keyv';
-import Keyv6 from 'keyv6';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BudgetOptionError } from '../../src/errors.ts';
-import { counterStore } from '../../src/stores/from-keyv.ts';
+import { EPOCH } from '../../src/limits/window.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
-import type { AdjustOp, AdmitOp } from '../../src/stores/store.ts';
+import { DRAINED_KEPT, RESERVATION_KEPT, type StoredReservation } from '../../src/stores/store.ts';
+import { conformance } from '../conformance.ts';
 
-const admit = (key: string, amount: number, over: Partial<AdmitOp> = {}): AdmitOp => ({
-  key,
-  amount,
-  floor: 0,
-  ceiling: 10,
-  expiresAt: 1_000,
-  ...over,
+conformance('memory', () => ({ store: new MemoryStore() }));
+
+const reservation = (id: string): StoredReservation => ({
+  id,
+  key: 'team',
+  endpoint: '',
+  model: '',
+  usage: { requests: 0, promptTokens: 0, completionTokens: 0, tokens: 0, images: 0, cost: 0 },
+  reservedAt: 0,
 });
-const adjust = (key: string, delta: number, over: Partial<AdjustOp> = {}): AdjustOp => ({
-  key,
-  delta,
-  floor: 0,
-  expiresAt: 1_000,
-  extend: 0,
-  ...over,
-});
+const SPAN = { start: 0, end: 1_000_000 };
 
 describe('MemoryStore', () => {
-  test('admits all ops or none; a denial writes nothing and tells the values as they stand', () => {
-    const store = new MemoryStore();
-    expect(store.admit([admit('a', 6), admit('b', 3)], 0)).toEqual({ admitted: true, values: [6, 3] });
-    expect(store.admit([admit('b', 1), admit('a', 5), admit('new', 1)], 0)).toEqual({
-      admitted: false,
-      values: [3, 6, undefined],
+  test('the counter is what is open and what was used, whatever is settled in whatever order', () => {
+    const call = fc.record({
+      amount: fc.integer({ min: 0, max: 40 }),
+      used: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined }),
+      settledAfter: fc.nat(20),
+      times: fc.integer({ min: 1, max: 3 }),
     });
-    expect(store.read(['a', 'b', 'new'], 0)).toEqual([6, 3, undefined]);
-    expect(store.admit([admit('a', 4)], 0).admitted).toBe(true);
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 40 }), (calls) => {
+        const store = new MemoryStore();
+        const due: { at: number; id: string; amount: number; used: number }[] = [];
+        let counted = 0;
+        for (const [i, { amount, used, settledAfter, times }] of calls.entries()) {
+          for (const one of due.filter(({ at }) => at === i)) {
+            store.settle(
+              reservation(one.id),
+              [{ key: 'c', span: SPAN, reserved: one.amount, used: one.used }],
+              true,
+              i,
+            );
+          }
+          const ids = new Set(due.filter(({ at }) => at === i).map(({ id }) => id));
+          for (const id of ids) {
+            const one = due.find((other) => other.id === id && other.at === i);
+            const first = due.find((other) => other.id === id);
+            if (one !== undefined && first === one) counted += one.used - one.amount;
+          }
+          const admission = store.admit(
+            reservation(`r${i}`),
+            [{ key: 'c', span: SPAN, room: 100, amount }],
+            i,
+          );
+          expect(admission.admitted).toBe(counted + amount <= 100);
+          if (admission.admitted !== true) continue;
+          counted += amount;
+          if (used === undefined) continue;
+          for (let n = 0; n < times; n++)
+            due.push({ at: i + 1 + settledAfter + n, id: `r${i}`, amount, used });
+          due.sort((a, b) => a.at - b.at);
+        }
+        expect(store.read(['c'], calls.length).values[0] ?? 0).toBe(counted);
+      }),
+      { numRuns: 300 },
+    );
   });
 
-  test('counts from the floor, and an infinite ceiling always fits', () => {
+  test('forgets a fixed counter with its window, a moving one some time after it has drained, a reservation last', () => {
     const store = new MemoryStore();
-    expect(store.admit([admit('a', 5, { floor: 100, ceiling: 105 })], 0).values).toEqual([105]);
-    expect(store.admit([admit('a', 5, { floor: 102, ceiling: Infinity })], 0).values).toEqual([110]);
-  });
-
-  test('adjusts beyond a ceiling, never below the floor', () => {
-    const store = new MemoryStore();
-    store.admit([admit('a', 5)], 0);
-    store.adjust([adjust('a', 20)], 0);
-    expect(store.read(['a'], 0)).toEqual([25]);
-    store.adjust([adjust('a', -30)], 0);
-    expect(store.read(['a'], 0)).toEqual([0]);
-    store.adjust([adjust('a', -1, { floor: 7 })], 0);
-    expect(store.read(['a'], 0)).toEqual([7]);
-  });
-
-  test('forgets at expiry, a debt only when it has drained', () => {
-    const store = new MemoryStore();
-    store.admit([admit('a', 5)], 0);
-    store.admit([admit('debt', 5)], 0);
-    store.adjust([adjust('debt', 500, { extend: 500 })], 10);
-    expect(store.read(['a', 'debt'], 999)).toEqual([5, 505]);
-    expect(store.read(['a', 'debt'], 1_000)).toEqual([undefined, 505]);
-    expect(store.read(['debt'], 1_500)).toEqual([undefined]);
+    const now = EPOCH + 500;
+    store.admit(
+      reservation('r'),
+      [
+        { key: 'fixed', span: { start: 0, end: now + 10 }, room: 9, amount: 5 },
+        { key: 'moving', span: undefined, room: 100, amount: 100 },
+      ],
+      now,
+    );
+    expect(store.read(['fixed', 'moving'], now + 9).values).toEqual([5, 600]);
+    expect(store.read(['fixed', 'moving'], now + 10).values).toEqual([undefined, 600]);
+    expect(store.read(['moving'], now + 99 + DRAINED_KEPT).values).toEqual([600]);
+    expect(store.read(['moving'], now + 100 + DRAINED_KEPT).values).toEqual([undefined]);
+    expect(store.reservations('team', now + RESERVATION_KEPT - 1)).toHaveLength(1);
+    expect(store.reservations('team', now + RESERVATION_KEPT)).toEqual([]);
   });
 
   test('does not grow with windows that have ended', () => {
     const store = new MemoryStore();
-    for (let window = 0; window < 50_000; window++) {
-      store.admit([admit(`key ${window}`, 1, { expiresAt: window + 10 })], window);
+    for (let now = 0; now < 50_000; now++) {
+      const made = reservation(`r${now}`);
+      const counter = { key: `key ${now}`, span: { start: now, end: now + 10 } };
+      store.admit(made, [{ ...counter, room: 9, amount: 1 }], now);
+      store.settle(made, [{ ...counter, reserved: 1, used: 1 }], true, now);
     }
     expect(store.size).toBeLessThan(3_000);
-  });
-});
-
-describe('counterStore', () => {
-  test.each([
-    ['5', () => new Keyv()],
-    ['6', () => new Keyv6()],
-  ])('budgets on one instance of Keyv %s share its counters, on two they do not', (_, make) => {
-    const keyv = make();
-    expect(counterStore(keyv)).toBe(counterStore(keyv));
-    expect(counterStore(make())).not.toBe(counterStore(keyv));
-  });
-
-  test.each([
-    ['a URL', 'redis://user:secret@host'],
-    ['a Map', new Map()],
-    ['a number', 3],
-    ['null', null],
-  ])('refuses %s, and shows no secret', (_, store) => {
-    expect(() => counterStore(store)).toThrow(BudgetOptionError);
-    expect(() => counterStore(store)).not.toThrow(/secret/);
-  });
-
-  test('refuses an adapter that cannot count atomically yet', () => {
-    const adapter = {
-      get: () => undefined,
-      set: () => true,
-      delete: () => true,
-      clear: () => undefined,
-      opts: {},
-    };
-    expect(() => counterStore(new Keyv({ store: adapter as never }))).toThrow(/Keyv instance in memory/);
   });
 });
