@@ -14,7 +14,6 @@ export interface Subject {
 }
 
 const NOW = Date.UTC(2026, 10, 21, 9);
-const HOUR = 3_600_000;
 const DAY = { start: Date.UTC(2026, 10, 21), end: Date.UTC(2026, 10, 22) };
 const USAGE = { requests: 1, promptTokens: 3, completionTokens: 4, tokens: 7, images: 0, cost: 0.25 };
 

@@ -1,59 +1,88 @@
 import { BudgetOptionError } from '../errors.ts';
 import { MemoryStore } from './memory.ts';
+import { RedisStore } from './redis.ts';
+import { type IoRedis, ioRedisClient, type NodeRedisAdapter, nodeRedisClient } from './redis-client.ts';
 import type { CounterStore } from './store.ts';
 
 /** A Keyv instance, of version 5 or 6, by what is used of it. */
 export interface KeyvInstance {
   readonly store: unknown;
+  readonly namespace?: string | undefined;
   get(key: string): unknown;
   set(key: string, value: unknown): unknown;
   delete(key: string): unknown;
 }
 
-/** The counters of a Keyv instance on a Map are kept beside it, so that budgets on the same instance share them. */
-const memoryStores = new WeakMap<object, MemoryStore>();
+/** The counters of each Keyv instance: budgets on the same instance share them. */
+const known = new WeakMap<object, CounterStore>();
 
 /**
- * The store of counters for the value of the `store` option: a Keyv instance, recognised by what it can do, or a
- * CounterStore of one's own.
+ * The store of counters for the value of the `store` option: a Keyv instance, whose adapter is recognised by what it
+ * can do, or a CounterStore of one's own.
  *
- * @throws BudgetOptionError if it is neither, or a Keyv instance on an adapter that is not supported.
+ * @param failed told of the errors that the instance emits, which belong to no operation
+ * @throws BudgetOptionError if it is neither
  */
-export function counterStore(store: unknown, _failed: (error: unknown) => void): CounterStore {
+export function counterStore(store: unknown, failed: (error: unknown) => void): CounterStore {
   if (store === undefined) return new MemoryStore();
   if (isCounterStore(store)) return store;
   if (!isKeyv(store)) throw new BudgetOptionError('budget.store', 'a Keyv instance', store);
-  if (!isMemory(store.store)) {
-    throw new BudgetOptionError('budget.store', 'a Keyv instance in memory (new Keyv())', store.store);
-  }
-  let counters = memoryStores.get(store);
+  const layers = layersOf(store);
+  listen(layers, failed);
+  let counters = known.get(store);
   if (counters === undefined) {
-    counters = new MemoryStore();
-    memoryStores.set(store, counters);
+    counters = countersOf(layers, store.namespace ?? '');
+    known.set(store, counters);
   }
   return counters;
 }
 
+function countersOf(layers: readonly object[], namespace: string): CounterStore {
+  for (const adapter of layers) {
+    if (adapter instanceof Map) return new MemoryStore();
+    if (can(adapter, 'getClient'))
+      return new RedisStore(nodeRedisClient(adapter as NodeRedisAdapter), namespace);
+    const redis = member(adapter, 'redis');
+    if (can(redis, 'evalsha', 'eval')) return new RedisStore(ioRedisClient(redis as IoRedis), namespace);
+  }
+  throw new BudgetOptionError('budget.store', 'a Keyv instance in memory or on Redis', layers[1]);
+}
+
+/** The instance, its adapter, and what that wraps: version 6 puts an adapter around older ones and around a Map. */
+function layersOf(keyv: KeyvInstance): object[] {
+  const layers: object[] = [keyv];
+  for (let inner = keyv.store; typeof inner === 'object' && inner !== null; inner = member(inner, 'store')) {
+    if (layers.includes(inner)) break;
+    layers.push(inner);
+  }
+  return layers;
+}
+
+/** An error event that nobody listens to may end the process; one that is passed on is told once. */
+function listen(layers: readonly object[], failed: (error: unknown) => void): void {
+  let last: unknown;
+  const once = (error: unknown) => {
+    if (error !== last) failed(error);
+    last = error;
+  };
+  for (const layer of layers) if (can(layer, 'on')) Reflect.apply(layer.on, layer, ['error', once]);
+}
+
 function isCounterStore(value: unknown): value is CounterStore {
-  return hasMethods(value, ['admit', 'settle', 'read', 'delete', 'reservations', 'note', 'noted']);
+  return can(value, 'admit', 'settle', 'read', 'delete', 'reservations', 'note', 'noted');
 }
 
 function isKeyv(value: unknown): value is KeyvInstance {
-  return hasMethods(value, ['get', 'set', 'delete']) && 'store' in value;
+  return can(value, 'get', 'set', 'delete') && 'store' in value;
 }
 
-/** Version 5 keeps a Map itself, version 6 an adapter around one. */
-function isMemory(adapter: unknown): boolean {
-  if (adapter instanceof Map) return true;
-  return (
-    typeof adapter === 'object' && adapter !== null && 'store' in adapter && adapter.store instanceof Map
-  );
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
-function hasMethods(value: unknown, names: readonly string[]): value is object {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    names.every((name) => typeof Reflect.get(value, name) === 'function')
-  );
+function can<const N extends string>(
+  value: unknown,
+  ...names: N[]
+): value is { readonly [K in N]: () => unknown } {
+  return names.every((name) => typeof member(value, name) === 'function');
 }

@@ -1,0 +1,2 @@
+-- it's
+SELECT 1;

@@ -1,0 +1,73 @@
+/** Runs scripts on whatever client a Keyv adapter has for Redis or Valkey. */
+export interface RedisClient {
+  evalSha(sha1: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+}
+
+/** `@keyv/redis`, by what is used of it. */
+export interface NodeRedisAdapter {
+  getClient(): Promise<NodeRedis>;
+}
+
+interface Script {
+  readonly keys: string[];
+  readonly arguments: string[];
+}
+
+/** The client of node-redis, single, of a cluster or of sentinels. */
+interface NodeRedis {
+  readonly isOpen?: boolean;
+  /** Not there in a cluster. */
+  readonly isReady?: boolean;
+  evalSha(sha1: string, script: Script): Promise<unknown>;
+  eval(script: string, options: Script): Promise<unknown>;
+  withCommandOptions?(options: { timeout: number }): NodeRedis;
+}
+
+/** A command leaves the queue of a client without connection after this many milliseconds: its caller waits no longer. */
+const QUEUED = 10_000;
+
+export function nodeRedisClient(adapter: NodeRedisAdapter): RedisClient {
+  let connected: NodeRedis | undefined;
+  let connecting: Promise<NodeRedis> | undefined;
+  // All wait for one connect: the adapter hands out a client that is not connected to whoever comes second.
+  const connect = () => {
+    connecting ??= adapter
+      .getClient()
+      .then((client) => {
+        connected = client;
+        return client;
+      })
+      .finally(() => {
+        connecting = undefined;
+      });
+    return connecting;
+  };
+  const run = async (command: (client: NodeRedis) => Promise<unknown>) => {
+    const client = connected !== undefined && connected.isOpen !== false ? connected : await connect();
+    return command(client.isReady === false ? bounded(client) : client);
+  };
+  return {
+    evalSha: (sha1, keys, args) =>
+      run((client) => client.evalSha(sha1, { keys: keys as string[], arguments: args as string[] })),
+    eval: (script, keys, args) =>
+      run((client) => client.eval(script, { keys: keys as string[], arguments: args as string[] })),
+  };
+}
+
+function bounded(client: NodeRedis): NodeRedis {
+  return client.withCommandOptions?.({ timeout: QUEUED }) ?? client;
+}
+
+/** The client of ioredis and of iovalkey, by what is used of it. */
+export interface IoRedis {
+  evalsha(sha1: string, keys: number, ...args: string[]): Promise<unknown>;
+  eval(script: string, keys: number, ...args: string[]): Promise<unknown>;
+}
+
+export function ioRedisClient(client: IoRedis): RedisClient {
+  return {
+    evalSha: (sha1, keys, args) => client.evalsha(sha1, keys.length, ...keys, ...args),
+    eval: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
+  };
+}
