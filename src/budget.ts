@@ -1,3 +1,4 @@
+import { Admissions } from './admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { type Estimate, Estimator, type Model, requirePrice } from './calls/estimate.ts';
@@ -5,25 +6,17 @@ import { readRequestBody } from './calls/request-body.ts';
 import { checkKey, fieldsOf } from './checks.ts';
 import { BudgetClock } from './clock.ts';
 import { BudgetOptionError, BudgetStoreError } from './errors.ts';
-import {
-  type BudgetEvent,
-  type BudgetEvents,
-  Events,
-  type ReservationEvent,
-  type SettlementSource,
-} from './events.ts';
+import { type BudgetEvent, type BudgetEvents, Events } from './events.ts';
 import { Ledger } from './ledger.ts';
 import { type Charge, chargeOf } from './limits/charge.ts';
-import { quotaExceeded } from './limits/denial.ts';
 import type { Call, Caller, CompiledLimit } from './limits/limit.ts';
 import { type LimitUsage, limitUsage } from './limits/state.ts';
 import { type BudgetOptions, callerOf, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
-import { OpenReservation, type OpenReservationInfo, type Purpose, type Reservation } from './reservation.ts';
+import type { OpenReservation, OpenReservationInfo, Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
-import type { Admission, Reading } from './stores/store.ts';
+import type { Reading } from './stores/store.ts';
 import { WatchedStore } from './stores/watched.ts';
 import { NANODOLLARS, type Usage, type UsageInput, usageOf } from './usage.ts';
-import { Warnings } from './warnings.ts';
 
 /** What `reserve()` takes. */
 export interface ReserveRequest {
@@ -47,8 +40,6 @@ const RESERVE_FIELDS = ['key', 'usage', 'model', 'endpoint', 'plan'];
 
 /** Most of a limit that is reserved for an output that is only expected, not bounded. */
 const EXPECTED_SHARE = 0.1;
-/** How often an admission is tried when its windows are not those of the store's clock; more than once if a window ends meanwhile. */
-const STALE_TRIES = 4;
 const ONE_TOKEN = { promptTokens: 0, completionTokens: 1, images: 0 };
 
 /**
@@ -61,18 +52,18 @@ export class Budget {
   readonly #clock: BudgetClock;
   readonly #ledger: Ledger;
   readonly #events = new Events();
-  readonly #warnings: Warnings;
+  readonly #admissions: Admissions;
   readonly #estimator: Estimator;
 
   constructor(options: BudgetOptions = {}) {
     this.#options = resolveOptions(options);
-    const { store, storeTimeout, clock, completion, onStoreError, prices, warnAt } = this.#options;
+    const { store, storeTimeout, clock, completion, onStoreError, prices } = this.#options;
     const failed = (error: BudgetStoreError) => this.#events.emit('storeError', () => error);
     const counters = counterStore(store, (cause) => failed(new BudgetStoreError('connect', cause)));
     this.#clock = new BudgetClock(clock, counters.scope);
     const watched = new WatchedStore(counters, storeTimeout);
     this.#ledger = new Ledger(watched, onStoreError, this.#clock, failed);
-    this.#warnings = new Warnings(warnAt);
+    this.#admissions = new Admissions(this.#options, this.#clock, this.#ledger, this.#events);
     this.#estimator = new Estimator(completion, prices, this.#clock.now);
   }
 
@@ -110,7 +101,7 @@ export class Budget {
     fieldsOf('reserve', request, RESERVE_FIELDS);
     const { key, model = '', endpoint = '', plan } = request;
     const call: Call = { endpoint, model, body: {}, caller: { key, plan } };
-    const open = await this.admit(call, usageOf(checkUsage('reserve.usage', request.usage)));
+    const open = await this.#admissions.admit(call, usageOf(checkUsage('reserve.usage', request.usage)));
     return {
       id: open.id,
       key: open.purpose.key,
@@ -122,13 +113,13 @@ export class Budget {
 
   /** How every limit stands for a counter key. Default: the budget's own key. */
   async usage(key?: string): Promise<LimitUsage[]> {
-    const { charges, values, now } = await this.#readAt(key, this.#clock.now());
+    const { charges, values, now } = await this.#readAt('read', key, this.#clock.now());
     return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
   }
 
   /** Forgets what was used in the current windows of a counter key. Default: the budget's own key. */
   async reset(key?: string): Promise<void> {
-    const { charges } = await this.#readAt(key, this.#clock.now());
+    const { charges } = await this.#readAt('reset', key, this.#clock.now());
     await this.#ledger.delete(charges);
   }
 
@@ -192,82 +183,20 @@ export class Budget {
       requirePrice(endpoint, model);
     }
     const estimate = this.#estimate(endpoint, call, model);
-    const admitted = this.admit(call, estimate.usage);
+    const admitted = this.#admissions.admit(call, estimate.usage);
     return { model, estimate, reservation: admitted instanceof Promise ? await admitted : admitted };
   }
 
-  /** At once if the store answers at once. @internal */
-  admit(call: Call, usage: Usage): OpenReservation | Promise<OpenReservation> {
-    const key = this.#keyOf(call);
-    return this.#admitAt(call, key, usage, this.#clock.now(), STALE_TRIES);
-  }
-
-  #admitAt(
-    call: Call,
-    key: string,
-    usage: Usage,
-    now: number,
-    tries: number,
-  ): OpenReservation | Promise<OpenReservation> {
-    const charges = this.#chargesOf(call, key, usage, now);
-    const counted = charges.every(asksAnything) ? charges : charges.filter(asksAnything);
-    const purpose: Purpose = { key, plan: call.caller.plan, endpoint: call.endpoint, model: call.model };
-    const reservation = new OpenReservation(purpose, usage, charges, now, this.#close);
-    const conclude = (admission: Admission) => {
-      if (admission.admitted === 'stale') {
-        if (tries > 1) return this.#admitAt(call, key, usage, admission.now, tries - 1);
-        throw new BudgetStoreError(
-          'admit',
-          new Error('its clock runs too fast for the windows of the limits'),
-        );
-      }
-      if (admission.admitted !== true) throw this.#denial(call, usage, counted, admission);
-      this.#tell(reservation, counted, admission);
-      return reservation;
-    };
-    const admission = this.#ledger.admit(reservation, counted);
-    return admission instanceof Promise ? admission.then(conclude) : conclude(admission);
-  }
-
   /** The counters of a key; again if the store's clock says that the windows are others. */
-  async #readAt(key: string | undefined, at: number): Promise<{ charges: readonly Charge[] } & Reading> {
+  async #readAt(
+    operation: string,
+    key: string | undefined,
+    at: number,
+  ): Promise<{ charges: readonly Charge[] } & Reading> {
     const charges = this.#options.limits.map((limit) => this.#chargeForKey(limit, key, at));
-    const { values, now } = await this.#ledger.read(charges);
+    const { values, now } = await this.#ledger.read(operation, charges);
     const current = charges.every(({ bounds: { span } }) => !span || (span.start <= now && now < span.end));
-    return current ? { charges, values, now } : this.#readAt(key, now);
-  }
-
-  #denial(call: Call, usage: Usage, counted: readonly Charge[], { values, now }: Admission) {
-    const { model, endpoint, caller } = call;
-    const error = quotaExceeded(counted, values, { model, plan: caller.plan }, now);
-    this.#events.emit('denied', () => ({ error, endpoint, model, estimate: usage }));
-    return error;
-  }
-
-  #tell(reservation: OpenReservation, counted: readonly Charge[], admission: Admission): void {
-    if (this.#events.heard('admitted')) {
-      const exceeded = exceededLimits(counted, admission);
-      this.#events.emit('admitted', () => ({ ...eventOf(reservation), exceeded }));
-    }
-    if (this.#events.heard('warning')) this.#warn(counted, admission);
-  }
-
-  readonly #close = (
-    reservation: OpenReservation,
-    usage: Usage | undefined,
-    source: SettlementSource,
-  ): void => {
-    this.#ledger.settle(reservation, usage);
-    if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
-    else this.#events.emit('settled', () => ({ ...eventOf(reservation), usage, source }));
-  };
-
-  #warn(charges: readonly Charge[], { values, now }: Admission): void {
-    for (const [i, { limit, key, storeKey }] of charges.entries()) {
-      const state = limitUsage(limit, key, values[i], now);
-      const share = this.#warnings.passed(storeKey, state, limit, now);
-      if (share !== undefined) this.#events.emit('warning', () => ({ ...state, share }));
-    }
+    return current ? { charges, values, now } : this.#readAt(operation, key, now);
   }
 
   #estimate(endpoint: Endpoint, call: Call, model: Model) {
@@ -285,24 +214,6 @@ export class Budget {
     return Math.floor(most);
   }
 
-  #keyOf(call: Call): string {
-    const key = call.caller.key ?? this.#options.key;
-    return typeof key === 'function' ? checkKey('budget.key(call)', key(call)) : checkKey('key', key);
-  }
-
-  #chargesOf(call: Call, key: string, usage: Usage, now: number): Charge[] {
-    const charges: Charge[] = [];
-    for (const limit of this.#options.limits) {
-      if (!limit.applies(call)) continue;
-      const own =
-        typeof limit.key === 'function'
-          ? checkKey(`key(call) of limit ${limit.name}`, limit.key(call))
-          : limit.key;
-      charges.push(chargeOf(limit, own ?? key, usage[limit.unit], now));
-    }
-    return charges;
-  }
-
   #chargeForKey(limit: CompiledLimit, key: string | undefined, now: number): Charge {
     return chargeOf(limit, typeof limit.key === 'string' ? limit.key : this.#ownKey(key), 0, now);
   }
@@ -317,21 +228,4 @@ export class Budget {
       key,
     );
   }
-}
-
-function asksAnything(charge: Charge): boolean {
-  return charge.requested > 0;
-}
-
-/** The limits with `onExceeded: 'allow'` that an admission went beyond. */
-function exceededLimits(charges: readonly Charge[], { values, now }: Admission): string[] {
-  const isExceeded = ({ limit }: Charge, i: number) => {
-    const { floor, room } = limit.window.at(now);
-    return (values[i] ?? floor) > floor + room;
-  };
-  return charges.filter(isExceeded).map(({ limit }) => limit.name);
-}
-
-function eventOf({ id, purpose, usage }: OpenReservation): ReservationEvent {
-  return { id, ...purpose, estimate: usage };
 }

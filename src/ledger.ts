@@ -86,9 +86,11 @@ export class Ledger {
   }
 
   /** @throws BudgetStoreError */
-  async read(charges: readonly Charge[]): Promise<Reading> {
+  async read(operation: string, charges: readonly Charge[]): Promise<Reading> {
     const sentAt = this.#clock.now();
-    const reading = await this.#ask('read', () => this.#store.read(keysOf(charges), this.#clock.imposed()));
+    const reading = await this.#ask(operation, () =>
+      this.#store.read(keysOf(charges), this.#clock.imposed()),
+    );
     this.#clock.learn(reading.now, sentAt);
     return reading;
   }

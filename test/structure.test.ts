@@ -12,6 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['governed-fetch.ts'],
   ['attempt.ts'],
   ['budget.ts'],
+  ['admissions.ts'],
   ['options.ts', 'ledger.ts', 'settlements.ts', 'reservation.ts', 'warnings.ts', 'clock.ts'],
   ['events.ts'],
   ['responses/'],

@@ -1,0 +1,135 @@
+import { checkKey } from './checks.ts';
+import type { BudgetClock } from './clock.ts';
+import { BudgetStoreError } from './errors.ts';
+import type { Events, ReservationEvent, SettlementSource } from './events.ts';
+import type { Ledger } from './ledger.ts';
+import { type Charge, chargeOf } from './limits/charge.ts';
+import { quotaExceeded } from './limits/denial.ts';
+import type { Call } from './limits/limit.ts';
+import { limitUsage } from './limits/state.ts';
+import type { ResolvedOptions } from './options.ts';
+import { OpenReservation, type Purpose } from './reservation.ts';
+import type { Admission } from './stores/store.ts';
+import type { Usage } from './usage.ts';
+import { Warnings } from './warnings.ts';
+
+/** How often an admission is tried when its windows are not those of the store's clock; more than once if a window ends meanwhile. */
+const STALE_TRIES = 4;
+
+/** The gate of a budget: lets a call in if it fits into every limit that applies, and tells what came of it. */
+export class Admissions {
+  readonly #options: ResolvedOptions;
+  readonly #clock: BudgetClock;
+  readonly #ledger: Ledger;
+  readonly #events: Events;
+  readonly #warnings: Warnings;
+
+  constructor(options: ResolvedOptions, clock: BudgetClock, ledger: Ledger, events: Events) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#ledger = ledger;
+    this.#events = events;
+    this.#warnings = new Warnings(options.warnAt);
+  }
+
+  /** At once if the store answers at once. Throws as `Budget.reserve()` does. */
+  admit(call: Call, usage: Usage): OpenReservation | Promise<OpenReservation> {
+    const key = this.#keyOf(call);
+    return this.#admitAt(call, key, usage, this.#clock.now(), STALE_TRIES);
+  }
+
+  #admitAt(
+    call: Call,
+    key: string,
+    usage: Usage,
+    now: number,
+    tries: number,
+  ): OpenReservation | Promise<OpenReservation> {
+    const charges = this.#chargesOf(call, key, usage, now);
+    const counted = charges.every(asksAnything) ? charges : charges.filter(asksAnything);
+    const purpose: Purpose = { key, plan: call.caller.plan, endpoint: call.endpoint, model: call.model };
+    const reservation = new OpenReservation(purpose, usage, charges, now, this.#close);
+    const conclude = (admission: Admission) => {
+      if (admission.admitted === 'stale') {
+        if (tries > 1) return this.#admitAt(call, key, usage, admission.now, tries - 1);
+        throw new BudgetStoreError(
+          'admit',
+          new Error('its clock runs too fast for the windows of the limits'),
+        );
+      }
+      if (admission.admitted !== true) throw this.#denial(call, usage, counted, admission);
+      this.#tell(reservation, counted, admission);
+      return reservation;
+    };
+    const admission = this.#ledger.admit(reservation, counted);
+    return admission instanceof Promise ? admission.then(conclude) : conclude(admission);
+  }
+
+  #denial(call: Call, usage: Usage, counted: readonly Charge[], { values, now }: Admission) {
+    const { model, endpoint, caller } = call;
+    const error = quotaExceeded(counted, values, { model, plan: caller.plan }, now);
+    this.#events.emit('denied', () => ({ error, endpoint, model, estimate: usage }));
+    return error;
+  }
+
+  #tell(reservation: OpenReservation, counted: readonly Charge[], admission: Admission): void {
+    if (this.#events.heard('admitted')) {
+      const exceeded = exceededLimits(counted, admission);
+      this.#events.emit('admitted', () => ({ ...eventOf(reservation), exceeded }));
+    }
+    if (this.#events.heard('warning')) this.#warn(counted, admission);
+  }
+
+  readonly #close = (
+    reservation: OpenReservation,
+    usage: Usage | undefined,
+    source: SettlementSource,
+  ): void => {
+    this.#ledger.settle(reservation, usage);
+    if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
+    else this.#events.emit('settled', () => ({ ...eventOf(reservation), usage, source }));
+  };
+
+  #warn(charges: readonly Charge[], { values, now }: Admission): void {
+    for (const [i, { limit, key, storeKey }] of charges.entries()) {
+      const state = limitUsage(limit, key, values[i], now);
+      const share = this.#warnings.passed(storeKey, state, limit, now);
+      if (share !== undefined) this.#events.emit('warning', () => ({ ...state, share }));
+    }
+  }
+
+  #keyOf(call: Call): string {
+    const key = call.caller.key ?? this.#options.key;
+    return typeof key === 'function' ? checkKey('budget.key(call)', key(call)) : checkKey('key', key);
+  }
+
+  #chargesOf(call: Call, key: string, usage: Usage, now: number): Charge[] {
+    const charges: Charge[] = [];
+    for (const limit of this.#options.limits) {
+      if (!limit.applies(call)) continue;
+      const own =
+        typeof limit.key === 'function'
+          ? checkKey(`key(call) of limit ${limit.name}`, limit.key(call))
+          : limit.key;
+      charges.push(chargeOf(limit, own ?? key, usage[limit.unit], now));
+    }
+    return charges;
+  }
+}
+
+function asksAnything(charge: Charge): boolean {
+  return charge.requested > 0;
+}
+
+/** The limits with `onExceeded: 'allow'` that an admission went beyond. */
+function exceededLimits(charges: readonly Charge[], { values, now }: Admission): string[] {
+  const isExceeded = ({ limit }: Charge, i: number) => {
+    const { floor, room } = limit.window.at(now);
+    return (values[i] ?? floor) > floor + room;
+  };
+  return charges.filter(isExceeded).map(({ limit }) => limit.name);
+}
+
+function eventOf({ id, purpose, usage }: OpenReservation): ReservationEvent {
+  return { id, ...purpose, estimate: usage };
+}
