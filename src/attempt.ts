@@ -8,6 +8,7 @@ import type { SettlementSource } from './events.ts';
 import type { Call } from './limits/limit.ts';
 import type { Quantities } from './prices.ts';
 import type { OpenReservation } from './reservation.ts';
+import { type ResponseState, readResponse, readResponseEvent } from './responses/background.ts';
 import { tapEventStream } from './responses/event-stream.ts';
 import { jsonMemberNearEnd, jsonMembers } from './responses/json-members.ts';
 import { tapBody } from './responses/tap-body.ts';
@@ -28,6 +29,8 @@ export class Attempt {
   readonly #estimate: Estimate;
   readonly #reservation: OpenReservation;
   readonly #hideUsage: boolean;
+  /** Id of a response that goes on in the background, and is settled by whichever worker sees it end. */
+  #deferred: string | undefined;
 
   /** @param hideUsage the request asks for usage where the app did not, so the answer to that is hidden from it */
   constructor(budget: Budget, endpoint: Endpoint, call: Call, admitted: Admitted, hideUsage: boolean) {
@@ -95,6 +98,7 @@ export class Attempt {
   }
 
   #read(text: string): void {
+    if (this.#isBackground() && this.#defer(readResponse(text))) return;
     const { countsImages, free } = this.#endpoint;
     const images = countsImages ? (jsonMembers(text, DATA).get('data')?.elements() ?? 0) : 0;
     const member = jsonMemberNearEnd(text, 'usage') ?? jsonMembers(text, USAGE).get('usage');
@@ -106,11 +110,26 @@ export class Attempt {
     else this.#stand();
   }
 
+  #isBackground(): boolean {
+    return this.#call.body['background'] === true;
+  }
+
+  /** Leaves the reservation open if the response goes on. */
+  #defer(response: ResponseState | undefined): boolean {
+    if (response === undefined || response.used !== undefined) return false;
+    this.#budget.defer(this.#reservation, response.id);
+    this.#deferred = response.id;
+    return true;
+  }
+
   #meter(response: Response): void {
     const meter = new StreamMeter(this.#endpoint, this.#model.tokens);
     const tapped = tapEventStream(response, {
       mayHide: this.#hideUsage,
-      event: (data) => meter.event(data),
+      event: (data) => {
+        if (this.#deferred === undefined && this.#isBackground()) this.#defer(readResponseEvent(data));
+        return meter.event(data);
+      },
       end: () => this.#ended(meter),
     });
     if (!tapped) this.#stand();
@@ -119,8 +138,10 @@ export class Attempt {
   #ended(stream: StreamReport): void {
     if (stream.reported !== undefined) {
       this.#settle(stream.reported, 'reported');
+      if (this.#deferred !== undefined) this.#budget.undefer(this.#deferred);
       return;
     }
+    if (this.#deferred !== undefined) return;
     const delivered = stream.delivered();
     if (stream.failed && (delivered ?? 0) === 0) this.refund();
     else if (delivered === undefined || !stream.heard) this.#stand();

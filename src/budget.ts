@@ -1,7 +1,7 @@
 import { Admissions } from './admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
-import { type Estimate, Estimator, type Model, requirePrice } from './calls/estimate.ts';
+import { type Estimate, Estimator, type Model, requirePrice, usageFor } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { checkKey, fieldsOf } from './checks.ts';
 import { BudgetClock } from './clock.ts';
@@ -12,6 +12,7 @@ import { type Charge, chargeOf } from './limits/charge.ts';
 import type { Call, Caller, CompiledLimit } from './limits/limit.ts';
 import { type LimitUsage, limitUsage } from './limits/state.ts';
 import { type BudgetOptions, callerOf, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
+import type { Quantities } from './prices.ts';
 import type { OpenReservation, OpenReservationInfo, Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
 import type { Reading } from './stores/store.ts';
@@ -199,6 +200,32 @@ export class Budget {
     return current ? { charges, values, now } : this.#readAt(operation, key, now);
   }
 
+  /** Leaves a reservation open for whichever worker sees the response's usage. @internal */
+  defer(reservation: OpenReservation, responseId: string): void {
+    this.#ledger.defer(reservation, deferredName(responseId));
+  }
+
+  /** The response's usage was seen where it was made. @internal */
+  undefer(responseId: string): void {
+    this.#ledger.undefer(deferredName(responseId));
+  }
+
+  /** Settles what was left open for a response, once. Undefined: it used nothing. @internal */
+  settleDeferred(responseId: string, used: Quantities | undefined): void {
+    this.#ledger.settleDeferred(
+      deferredName(responseId),
+      async (name) => {
+        if (used === undefined) return undefined;
+        return usageFor(used, (await this.#estimator.model(name)).pricing);
+      },
+      ({ id, key, endpoint, model, usage: estimate }, usage) => {
+        const about = { id, key, plan: undefined, endpoint, model, estimate };
+        if (usage === undefined) this.#events.emit('refunded', () => about);
+        else this.#events.emit('settled', () => ({ ...about, usage, source: 'reported' }));
+      },
+    );
+  }
+
   #estimate(endpoint: Endpoint, call: Call, model: Model) {
     return this.#estimator.estimate(endpoint, call, model, () => this.#mostExpected(call, model));
   }
@@ -228,4 +255,8 @@ export class Budget {
       key,
     );
   }
+}
+
+function deferredName(responseId: string): string {
+  return `response:${responseId}`;
 }

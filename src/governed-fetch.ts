@@ -6,6 +6,8 @@ import { readRequestBody } from './calls/request-body.ts';
 import { QuotaExceeded, UngovernedEndpointError } from './errors.ts';
 import type { Caller } from './limits/limit.ts';
 import { type BudgetOptions, callerOf } from './options.ts';
+import { isRetrieval } from './responses/background.ts';
+import { watchRetrieval } from './retrieval.ts';
 
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
@@ -43,7 +45,8 @@ export function sendIfGoverned(
 ): Promise<Response> | undefined {
   const { url, method } = targetOf(input, init);
   const route = routeOf(method, url);
-  return route === undefined ? undefined : sendGoverned(fetch, budget, caller, route, input, init);
+  if (route !== undefined) return sendGoverned(fetch, budget, caller, route, input, init);
+  return isRetrieval(method, url) ? watchRetrieval(budget, fetch(input, init)) : undefined;
 }
 
 async function sendGoverned(

@@ -7,6 +7,7 @@ import { readRequestBody } from './calls/request-body.ts';
 import { UngovernedEndpointError } from './errors.ts';
 import { sendIfGoverned } from './governed-fetch.ts';
 import type { Caller } from './limits/limit.ts';
+import { isRetrieval } from './responses/background.ts';
 
 /** The options of one request, as the SDK hands them to its hooks. */
 export type RequestOptions = Awaited<Parameters<OpenAI['request']>[0]>;
@@ -82,7 +83,7 @@ export class Governor {
   async prepare(options: RequestOptions, azureDeployment?: string): Promise<void> {
     const route = routeOf(options.method, options.path);
     if (route === undefined) {
-      if (this.#budget.ungoverned === 'reject') {
+      if (this.#budget.ungoverned === 'reject' && !isRetrieval(options.method, options.path)) {
         throw new UngovernedEndpointError(options.method, options.path);
       }
       return;

@@ -9,3 +9,14 @@ export function isFields(value: unknown): value is Fields {
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
+
+/** The object that a text of JSON holds; undefined if it holds none. */
+export function parseFields(text: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : undefined;
+  } catch {
+    // No JSON, so no object.
+    return undefined;
+  }
+}

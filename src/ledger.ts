@@ -1,4 +1,5 @@
 import type { BudgetClock } from './clock.ts';
+import { deferredText, readDeferred } from './deferred.ts';
 import { BudgetStoreError } from './errors.ts';
 import type { Charge } from './limits/charge.ts';
 import type { OpenReservation } from './reservation.ts';
@@ -14,6 +15,9 @@ import type {
 } from './stores/store.ts';
 import { isPromise, StoreAway } from './stores/watched.ts';
 import type { Usage } from './usage.ts';
+
+/** In the place of what was deferred. */
+const SETTLED = '';
 
 /** The budget's side of the store: turns charges into operations on counters, and failures into BudgetStoreErrors. */
 export class Ledger {
@@ -34,7 +38,7 @@ export class Ledger {
     this.#onStoreError = onStoreError;
     this.#clock = clock;
     this.#failed = failed;
-    this.#settlements = new Settlements(store, () => clock.imposed(), failed);
+    this.#settlements = new Settlements(failed);
   }
 
   /**
@@ -82,7 +86,40 @@ export class Ledger {
     const { charges, certain } = reservation;
     if (charges.length === 0) return;
     const ops = charges.map((charge) => settleOp(charge, usage?.[charge.limit.unit] ?? 0));
-    this.#settlements.add({ reservation, ops, certain });
+    this.#settlements.add(() => this.#store.settle(reservation, ops, certain, this.#clock.imposed()));
+  }
+
+  /** Lets any worker settle a reservation by a name that all of them know. */
+  defer(reservation: OpenReservation, name: string): void {
+    if (reservation.charges.length === 0) return;
+    const text = deferredText(reservation);
+    this.#settlements.add(() => this.#store.note(name, text, this.#clock.imposed()));
+  }
+
+  /** It was settled by the worker that deferred it. */
+  undefer(name: string): void {
+    this.#settlements.add(() => this.#store.note(name, SETTLED, this.#clock.imposed()));
+  }
+
+  /**
+   * Settles what was deferred under a name, once; does nothing if nothing is.
+   *
+   * @param usageOf finds what was used (undefined: nothing) by a call of that model
+   */
+  settleDeferred(
+    name: string,
+    usageOf: (model: string) => Promise<Usage | undefined>,
+    settled: (reservation: StoredReservation, usage: Usage | undefined) => void,
+  ): void {
+    this.#settlements.add(async () => {
+      const text = await this.#store.noted(name, this.#clock.imposed());
+      if (text === undefined || text === SETTLED) return;
+      const { reservation, settleOps } = readDeferred(text);
+      const usage = await usageOf(reservation.model);
+      await this.#store.settle(reservation, settleOps(usage), true, this.#clock.imposed());
+      await this.#store.note(name, SETTLED, this.#clock.imposed());
+      settled(reservation, usage);
+    });
   }
 
   /** @throws BudgetStoreError */

@@ -1,5 +1,5 @@
 import { BudgetStoreError } from './errors.ts';
-import type { CounterStore, SettleOp, StoredReservation } from './stores/store.ts';
+import type { Awaitable } from './stores/store.ts';
 import { isPromise } from './stores/watched.ts';
 
 /** Between tries while the store is away, in milliseconds: doubled from the first to the last. */
@@ -10,15 +10,11 @@ const BATCH = 64;
 /** Most that are kept while the store is away; beyond it the oldest are given up, and their estimates stand. */
 const MOST_KEPT = 100_000;
 
-export interface Settlement {
-  readonly reservation: StoredReservation;
-  readonly ops: readonly SettleOp[];
-  /** As for `CounterStore.settle`. */
-  readonly certain: boolean;
-}
+/** Writes one settlement to the store. Doing it again once it is written changes nothing. */
+export type Delivery = () => Awaitable<void>;
 
 interface Kept {
-  readonly settlement: Settlement;
+  readonly deliver: Delivery;
   /** Tells `flush()` that it is done with. */
   readonly done: () => void;
 }
@@ -28,31 +24,22 @@ interface Kept {
  * again until it does; since a store settles a reservation once, a try whose answer was lost does no harm.
  */
 export class Settlements {
-  readonly #store: CounterStore;
-  readonly #imposed: () => number | undefined;
   readonly #failed: (error: BudgetStoreError) => void;
   readonly #undelivered = new Set<Promise<void>>();
   readonly #kept: Kept[] = [];
   #away = false;
   #retrying = false;
 
-  /** @param imposed the moment to settle at, see `CounterStore` */
-  constructor(
-    store: CounterStore,
-    imposed: () => number | undefined,
-    failed: (error: BudgetStoreError) => void,
-  ) {
-    this.#store = store;
-    this.#imposed = imposed;
+  constructor(failed: (error: BudgetStoreError) => void) {
     this.#failed = failed;
   }
 
   /** At once if the store answers at once. */
-  add(settlement: Settlement): void {
-    const first = this.#away ? undefined : this.#try(settlement);
+  add(deliver: Delivery): void {
+    const first = this.#away ? undefined : this.#try(deliver);
     if (first === 'delivered') return;
     const delivered = new Promise<void>((done) => {
-      const kept = { settlement, done };
+      const kept = { deliver, done };
       if (first === undefined) this.#keep(kept);
       else
         void first.then((taken) => {
@@ -70,9 +57,9 @@ export class Settlements {
   }
 
   /** Whether the store took it. */
-  #try({ reservation, ops, certain }: Settlement): 'delivered' | Promise<boolean> {
+  #try(deliver: Delivery): 'delivered' | Promise<boolean> {
     try {
-      const answer = this.#store.settle(reservation, ops, certain, this.#imposed());
+      const answer = deliver();
       if (!isPromise(answer)) return 'delivered';
       return Promise.resolve(answer).then(
         () => true,
@@ -103,7 +90,7 @@ export class Settlements {
     for (let delay = FIRST_DELAY; this.#kept.length > 0; ) {
       if (this.#away) await pause(delay);
       const batch = this.#kept.splice(0, this.#away ? 1 : BATCH);
-      const taken = await Promise.all(batch.map(({ settlement }) => this.#try(settlement)));
+      const taken = await Promise.all(batch.map(({ deliver }) => this.#try(deliver)));
       this.#away = taken.includes(false);
       for (const [i, kept] of batch.entries()) {
         // To the end: one that the store never takes must not hold up the others.

@@ -1,4 +1,4 @@
-import { type Fields, isFields, listOf } from '../json.ts';
+import { type Fields, isFields, listOf, parseFields } from '../json.ts';
 import type { Quantities } from '../prices.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readUsage } from './report.ts';
@@ -52,7 +52,7 @@ export class StreamMeter implements StreamReport {
   event(data: string): 'hide' | undefined {
     this.#heard = true;
     if (TELLING.test(data)) {
-      const event = parseEvent(data);
+      const event = parseFields(data);
       if (event !== undefined && this.#read(event)) return isUsageOnly(event) ? 'hide' : undefined;
     }
     this.#keep(data);
@@ -87,23 +87,13 @@ export class StreamMeter implements StreamReport {
   #count(): void {
     const texts = new Map<string, string>();
     for (const data of this.#kept) {
-      const event = parseEvent(data);
+      const event = parseFields(data);
       if (event === undefined) continue;
       this.#endpoint.deliver?.(event, (slot, text) => texts.set(slot, (texts.get(slot) ?? '') + text));
     }
     for (const text of texts.values()) this.#counted += this.#tokens(text);
     this.#kept = [];
     this.#keptLength = 0;
-  }
-}
-
-function parseEvent(data: string): Fields | undefined {
-  try {
-    const event: unknown = JSON.parse(data);
-    return isFields(event) ? event : undefined;
-  } catch {
-    // '[DONE]', or what no SDK can read either.
-    return undefined;
   }
 }
 
