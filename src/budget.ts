@@ -118,10 +118,17 @@ export class Budget {
     return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
   }
 
-  /** Forgets what was used in the current windows of a counter key. Default: the budget's own key. */
+  /**
+   * Forgets what was used in the current windows of a counter key, and what its open calls have reserved: what those
+   * use is counted no more. Limits that count for another key stay as they are. Default: the budget's own key.
+   */
   async reset(key?: string): Promise<void> {
-    const { charges } = await this.#readAt('reset', key, this.#clock.now());
-    await this.#ledger.delete(charges);
+    const own = this.#ownKey(key);
+    const { charges } = await this.#readAt('reset', own, this.#clock.now());
+    await this.#ledger.reset(
+      own,
+      charges.filter((charge) => charge.key === own),
+    );
   }
 
   /**

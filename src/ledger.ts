@@ -132,10 +132,17 @@ export class Ledger {
     return reading;
   }
 
-  /** Once all settlements so far are in the store: forgets the counters. @throws BudgetStoreError */
-  async delete(charges: readonly Charge[]): Promise<void> {
+  /** Once all settlements so far are in the store: forgets the counters and open reservations of a key. @throws BudgetStoreError */
+  async reset(key: string, charges: readonly Charge[]): Promise<void> {
     await this.flush();
-    await this.#ask('reset', () => this.#store.delete(keysOf(charges)));
+    await this.#ask('reset', async () => {
+      const now = this.#clock.imposed();
+      // Settled later, they would take back what others have used by then.
+      for (const open of await this.#store.reservations(key, now)) {
+        await this.#store.settle(open, [], true, now);
+      }
+      await this.#store.delete(keysOf(charges));
+    });
   }
 
   /** @throws BudgetStoreError */

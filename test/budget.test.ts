@@ -220,6 +220,29 @@ describe('limits', () => {
     }
   });
 
+  test('reset forgets what open calls of the key have reserved: they do not take back what others use', async () => {
+    const { budget } = setUp({ store: new RemoteStore(), limits: [{ tokens: 100, per: 'day' }] });
+    const open = await budget.reserve({ usage: { tokens: 80 } });
+    await budget.reset();
+    expect(await budget.reservations()).toEqual([]);
+    await budget.reserve({ usage: { tokens: 50 } });
+    open.settle({ tokens: 10 });
+    expect(await used(budget)).toEqual([50]);
+  });
+
+  test('reset leaves limits that count for another key', async () => {
+    const limits: Limit[] = [
+      { tokens: 100, per: 'day' },
+      { tokens: 100, per: 'day', key: 'team' },
+    ];
+    const { budget } = setUp({ limits });
+    await budget.reserve({ key: 'user', usage: { tokens: 30 } });
+    await budget.reset('user');
+    expect((await budget.usage('user')).map(({ used }) => used)).toEqual([0, 30]);
+    await budget.reset('team');
+    expect((await budget.usage('user')).map(({ used }) => used)).toEqual([0, 0]);
+  });
+
   test('reset forgets what a key used, and no other', async () => {
     const { budget } = setUp({
       limits: [
