@@ -2,6 +2,7 @@ import { checkKey } from './checks.ts';
 import type { BudgetClock } from './clock.ts';
 import { BudgetStoreError } from './errors.ts';
 import type { Events, ReservationEvent, SettlementSource } from './events.ts';
+import type { Room } from './fit.ts';
 import type { Ledger } from './ledger.ts';
 import { type Charge, chargeOf } from './limits/charge.ts';
 import { quotaExceeded } from './limits/denial.ts';
@@ -10,11 +11,26 @@ import { limitUsage } from './limits/state.ts';
 import type { ResolvedOptions } from './options.ts';
 import { OpenReservation, type Purpose } from './reservation.ts';
 import type { Admission } from './stores/store.ts';
-import type { Usage } from './usage.ts';
+import { UNITS, type Unit, type Usage } from './usage.ts';
 import { Warnings } from './warnings.ts';
 
-/** How often an admission is tried when its windows are not those of the store's clock; more than once if a window ends meanwhile. */
-const STALE_TRIES = 4;
+/** How often an admission is tried: again when its windows are not those of the store's clock, or when less may fit. */
+const TRIES = 4;
+
+/** How a call can do with less. */
+export interface Flexible {
+  /** The least it can do with: what it asks for if it is denied. */
+  readonly least: Usage;
+  /** Less to reserve, that fits into the room there is; undefined if nothing does. */
+  fitInto(room: Room): Usage | undefined;
+}
+
+/** A call at the gate. */
+interface Applicant {
+  readonly call: Call;
+  readonly key: string;
+  readonly flexible: Flexible | undefined;
+}
 
 /** The gate of a budget: lets a call in if it fits into every limit that applies, and tells what came of it. */
 export class Admissions {
@@ -32,32 +48,39 @@ export class Admissions {
     this.#warnings = new Warnings(options.warnAt);
   }
 
-  /** At once if the store answers at once. Throws as `Budget.reserve()` does. */
-  admit(call: Call, usage: Usage): OpenReservation | Promise<OpenReservation> {
-    const key = this.#keyOf(call);
-    return this.#admitAt(call, key, usage, this.#clock.now(), STALE_TRIES);
+  /**
+   * At once if the store answers at once. Throws as `Budget.reserve()` does.
+   *
+   * @param flexible the call can do with less than `usage`
+   */
+  admit(call: Call, usage: Usage, flexible?: Flexible): OpenReservation | Promise<OpenReservation> {
+    return this.#admitAt({ call, key: this.#keyOf(call), flexible }, usage, this.#clock.now(), TRIES);
   }
 
   #admitAt(
-    call: Call,
-    key: string,
+    applicant: Applicant,
     usage: Usage,
     now: number,
     tries: number,
   ): OpenReservation | Promise<OpenReservation> {
+    const { call, key, flexible } = applicant;
     const charges = this.#chargesOf(call, key, usage, now);
     const counted = charges.every(asksAnything) ? charges : charges.filter(asksAnything);
     const purpose: Purpose = { key, plan: call.caller.plan, endpoint: call.endpoint, model: call.model };
     const reservation = new OpenReservation(purpose, usage, charges, now, this.#close);
     const conclude = (admission: Admission) => {
       if (admission.admitted === 'stale') {
-        if (tries > 1) return this.#admitAt(call, key, usage, admission.now, tries - 1);
+        if (tries > 1) return this.#admitAt(applicant, usage, admission.now, tries - 1);
         throw new BudgetStoreError(
           'admit',
           new Error('its clock runs too fast for the windows of the limits'),
         );
       }
-      if (admission.admitted !== true) throw this.#denial(call, usage, counted, admission);
+      if (admission.admitted !== true) {
+        const less = tries > 1 ? flexible?.fitInto(roomOf(counted, admission)) : undefined;
+        if (less !== undefined) return this.#admitAt(applicant, less, admission.now, tries - 1);
+        throw this.#denial(call, flexible?.least ?? usage, counted, admission);
+      }
       this.#tell(reservation, counted, admission);
       return reservation;
     };
@@ -67,7 +90,8 @@ export class Admissions {
 
   #denial(call: Call, usage: Usage, counted: readonly Charge[], { values, now }: Admission) {
     const { model, endpoint, caller } = call;
-    const error = quotaExceeded(counted, values, { model, plan: caller.plan }, now);
+    const asked = counted.map((charge) => ({ ...charge, requested: usage[charge.limit.unit] }));
+    const error = quotaExceeded(asked, values, { model, plan: caller.plan }, now);
     this.#events.emit('denied', () => ({ error, endpoint, model, estimate: usage }));
     return error;
   }
@@ -128,6 +152,19 @@ function exceededLimits(charges: readonly Charge[], { values, now }: Admission):
     return (values[i] ?? floor) > floor + room;
   };
   return charges.filter(isExceeded).map(({ limit }) => limit.name);
+}
+
+/** What is left of the tightest limit in each unit. */
+function roomOf(charges: readonly Charge[], { values, now }: Admission): Room {
+  const left = (unit: Unit) => {
+    let least = Infinity;
+    for (const [i, { limit, key }] of charges.entries()) {
+      if (limit.unit !== unit || limit.onExceeded === 'allow') continue;
+      least = Math.min(least, limitUsage(limit, key, values[i], now).remaining);
+    }
+    return least;
+  };
+  return Object.fromEntries(UNITS.map((unit) => [unit, left(unit)])) as unknown as Room;
 }
 
 function eventOf({ id, purpose, usage }: OpenReservation): ReservationEvent {

@@ -1,4 +1,5 @@
-import type { Admitted, Budget } from './budget.ts';
+import type { Budget } from './budget.ts';
+import type { Admitted } from './call-admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { choicesOf } from './calls/endpoint.ts';
 import { type Estimate, type Model, usageFor } from './calls/estimate.ts';

@@ -1,7 +1,8 @@
 import { Admissions } from './admissions.ts';
+import { type Admitted, CallAdmissions } from './call-admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
-import { type Estimate, Estimator, type Model, requirePrice, usageFor } from './calls/estimate.ts';
+import { Estimator, usageFor } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { checkKey, fieldsOf } from './checks.ts';
 import { BudgetClock } from './clock.ts';
@@ -17,7 +18,7 @@ import type { OpenReservation, OpenReservationInfo, Reservation } from './reserv
 import { counterStore } from './stores/from-keyv.ts';
 import type { Reading } from './stores/store.ts';
 import { WatchedStore } from './stores/watched.ts';
-import { NANODOLLARS, type Usage, type UsageInput, usageOf } from './usage.ts';
+import { type Usage, type UsageInput, usageOf } from './usage.ts';
 
 /** What `reserve()` takes. */
 export interface ReserveRequest {
@@ -30,18 +31,7 @@ export interface ReserveRequest {
   readonly plan?: string | undefined;
 }
 
-/** A call that may be sent. */
-export interface Admitted {
-  readonly model: Model;
-  readonly estimate: Estimate;
-  readonly reservation: OpenReservation;
-}
-
 const RESERVE_FIELDS = ['key', 'usage', 'model', 'endpoint', 'plan'];
-
-/** Most of a limit that is reserved for an output that is only expected, not bounded. */
-const EXPECTED_SHARE = 0.1;
-const ONE_TOKEN = { promptTokens: 0, completionTokens: 1, images: 0 };
 
 /**
  * A budget: limits, the store of their counters, and who they count for. Made once, it can be shared by several clients.
@@ -55,6 +45,7 @@ export class Budget {
   readonly #events = new Events();
   readonly #admissions: Admissions;
   readonly #estimator: Estimator;
+  readonly #calls: CallAdmissions;
 
   constructor(options: BudgetOptions = {}) {
     this.#options = resolveOptions(options);
@@ -66,6 +57,7 @@ export class Budget {
     this.#ledger = new Ledger(watched, onStoreError, this.#clock, failed);
     this.#admissions = new Admissions(this.#options, this.#clock, this.#ledger, this.#events);
     this.#estimator = new Estimator(completion, prices, this.#clock.now);
+    this.#calls = new CallAdmissions(this.#options, this.#estimator, this.#admissions);
   }
 
   /** Loads token tables and prices ahead of the first call: those of the models given, or of all current ones. */
@@ -88,7 +80,7 @@ export class Budget {
     }
     const fields = await readRequestBody(body, route.endpoint);
     const call = this.callOf(route.endpoint, fields, route.deployment, callerOf('caller', caller));
-    return this.#estimate(route.endpoint, call, await this.#estimator.model(call.model)).usage;
+    return this.#calls.estimate(route.endpoint, call, await this.#estimator.model(call.model)).usage;
   }
 
   /**
@@ -177,22 +169,14 @@ export class Budget {
     return this.#estimator;
   }
 
-  /** A call as limits and keys see it. @internal */
+  /** @internal */
   callOf(endpoint: Endpoint, body: Call['body'], deployment: string | undefined, caller: Caller): Call {
-    const model = deployment ?? (typeof body['model'] === 'string' ? body['model'] : '');
-    return { endpoint: endpoint.path, model, body, caller };
+    return this.#calls.callOf(endpoint, body, deployment, caller);
   }
 
-  /** Estimates a call and reserves that. Throws as `reserve()` does, and UnknownPriceError. @internal */
-  async admitCall(endpoint: Endpoint, call: Call): Promise<Admitted> {
-    const known = this.#estimator.model(call.model);
-    const model = known instanceof Promise ? await known : known;
-    if (this.#options.limits.some((limit) => limit.unit === 'cost' && limit.applies(call))) {
-      requirePrice(endpoint, model);
-    }
-    const estimate = this.#estimate(endpoint, call, model);
-    const admitted = this.#admissions.admit(call, estimate.usage);
-    return { model, estimate, reservation: admitted instanceof Promise ? await admitted : admitted };
+  /** @internal */
+  admitCall(endpoint: Endpoint, call: Call): Promise<Admitted> {
+    return this.#calls.admitCall(endpoint, call);
   }
 
   /** The counters of a key; again if the store's clock says that the windows are others. */
@@ -231,21 +215,6 @@ export class Budget {
         else this.#events.emit('settled', () => ({ ...about, usage, source: 'reported' }));
       },
     );
-  }
-
-  #estimate(endpoint: Endpoint, call: Call, model: Model) {
-    return this.#estimator.estimate(endpoint, call, model, () => this.#mostExpected(call, model));
-  }
-
-  #mostExpected(call: Call, { pricing }: Model): number {
-    let most = Infinity;
-    for (const limit of this.#options.limits) {
-      const { unit, capacity } = limit;
-      const perToken = unit === 'cost' ? (pricing?.(ONE_TOKEN) ?? 0) / NANODOLLARS : 1;
-      const counts = unit === 'cost' || unit === 'tokens' || unit === 'completionTokens';
-      if (counts && limit.applies(call)) most = Math.min(most, (capacity * EXPECTED_SHARE) / perToken);
-    }
-    return Math.floor(most);
   }
 
   #chargeForKey(limit: CompiledLimit, key: string | undefined, now: number): Charge {

@@ -1,6 +1,7 @@
 import { Attempt } from './attempt.ts';
 import { Budget } from './budget.ts';
-import { askForUsage, encodedLike } from './calls/ask-usage.ts';
+import type { Admitted } from './call-admissions.ts';
+import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import { type Route, routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { QuotaExceeded, UngovernedEndpointError } from './errors.ts';
@@ -59,28 +60,20 @@ async function sendGoverned(
 ): Promise<Response> {
   const body = init?.body ?? (input instanceof Request ? await readCopy(input) : undefined);
   const fields = await readRequestBody(body, endpoint);
-  const asking = askForUsage(endpoint, fields);
   const call = budget.callOf(endpoint, fields, deployment, caller);
-  let attempt: Attempt;
+  let admitted: Admitted;
   try {
-    attempt = new Attempt(
-      budget,
-      endpoint,
-      call,
-      await budget.admitCall(endpoint, call),
-      asking !== undefined,
-    );
+    admitted = await budget.admitCall(endpoint, call);
   } catch (error) {
     if (error instanceof QuotaExceeded) return denialResponse(error);
     throw error;
   }
+  const changed = changedRequest(endpoint, fields, admitted.bound);
+  const attempt = new Attempt(budget, endpoint, call, admitted, changed.asking);
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
-  if (asking === undefined) return attempt.send(() => fetch(input, init), signal);
-  const changed = {
-    ...init,
-    ...withBody(input, init, encodedLike(body, asking) as string | Uint8Array<ArrayBuffer>),
-  };
-  return attempt.send(() => fetch(input, changed), signal);
+  if (changed.fields === undefined) return attempt.send(() => fetch(input, init), signal);
+  const encoded = encodedLike(body, changed.fields) as string | Uint8Array<ArrayBuffer>;
+  return attempt.send(() => fetch(input, { ...init, ...withBody(input, init, encoded) }), signal);
 }
 
 function targetOf(input: string | URL | Request, init: RequestInit | undefined) {

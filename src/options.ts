@@ -17,6 +17,11 @@ export interface BudgetOptions {
   readonly limits?: readonly Limit[] | undefined;
   /** What to reserve for a call that sets no bound on its output. Default 'expected'. */
   readonly completion?: CompletionMode | undefined;
+  /**
+   * Bounds a call's output to what still fits, where it would be denied for the output that it asks for, or that the
+   * model may give if it sets no bound; never below `min` tokens, >= 1, for each output. Default: such calls are denied.
+   */
+  readonly fitToBudget?: { readonly min: number } | undefined;
   /** Prices to add to or override those of genai-prices. */
   readonly prices?: Prices | undefined;
   /** Calls that the budget cannot govern: let them pass, or refuse them with `UngovernedEndpointError`. Default 'pass'. */
@@ -37,6 +42,7 @@ export interface ResolvedOptions {
   readonly key: CounterKey;
   readonly limits: readonly CompiledLimit[];
   readonly completion: CompletionMode;
+  readonly fitToBudget: { readonly min: number } | undefined;
   readonly prices: Prices;
   readonly ungoverned: 'pass' | 'reject';
   readonly onStoreError: 'reject' | 'allow';
@@ -50,6 +56,7 @@ const BUDGET_OPTIONS = Object.keys({
   key: 0,
   limits: 0,
   completion: 0,
+  fitToBudget: 0,
   prices: 0,
   ungoverned: 0,
   onStoreError: 0,
@@ -66,6 +73,7 @@ export function resolveOptions(options: unknown): ResolvedOptions {
     key: counterKey('budget.key', given['key']) ?? 'default',
     limits: limitsOf(given['limits']),
     completion: completionOf(given['completion']),
+    fitToBudget: fitOf(given['fitToBudget']),
     prices: pricesOf(given['prices']),
     ungoverned: oneOf('budget.ungoverned', given['ungoverned'], ['pass', 'reject']) ?? 'pass',
     onStoreError: oneOf('budget.onStoreError', given['onStoreError'], ['reject', 'allow']) ?? 'reject',
@@ -108,6 +116,13 @@ function completionOf(value: unknown): CompletionMode {
   return (
     oneOf('budget.completion', value, ['expected', 'max', 'none'] as const, ' or a function') ?? 'expected'
   );
+}
+
+function fitOf(value: unknown): { readonly min: number } | undefined {
+  if (value === undefined) return undefined;
+  const { min } = fieldsOf('budget.fitToBudget', value, ['min']);
+  if (Number.isSafeInteger(min) && Number(min) >= 1) return { min: Number(min) };
+  throw new BudgetOptionError('budget.fitToBudget.min', 'a whole number of tokens >= 1', min);
 }
 
 function pricesOf(value: unknown): Prices {

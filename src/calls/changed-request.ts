@@ -1,8 +1,28 @@
 import { type Fields, isFields } from '../json.ts';
+import { withCompletionBound } from './bound-completion.ts';
 import type { Endpoint } from './endpoint.ts';
 
+/** What is sent in the place of a request's fields. */
+export interface ChangedRequest {
+  /** Undefined: they are sent as they are. */
+  readonly fields: Fields | undefined;
+  /** It asks for the usage of its stream, where the app did not. */
+  readonly asking: boolean;
+}
+
+/** @param bound on the tokens of each output, if the call needs one to fit into its budget */
+export function changedRequest(
+  endpoint: Endpoint,
+  fields: Fields,
+  bound: number | undefined,
+): ChangedRequest {
+  const bounded = bound === undefined ? undefined : withCompletionBound(endpoint, fields, bound);
+  const asking = askForUsage(endpoint, bounded ?? fields);
+  return { fields: asking ?? bounded, asking: asking !== undefined };
+}
+
 /** The fields that make a stream report its usage, or undefined if it does so already. */
-export function askForUsage(endpoint: Endpoint, fields: Fields): Fields | undefined {
+function askForUsage(endpoint: Endpoint, fields: Fields): Fields | undefined {
   if (endpoint.asksForUsage !== true || fields['stream'] !== true) return undefined;
   const options = isFields(fields['stream_options']) ? fields['stream_options'] : {};
   if (options['include_usage'] === true) return undefined;

@@ -1,0 +1,97 @@
+import type { Admissions } from './admissions.ts';
+import { boundableChoices } from './calls/bound-completion.ts';
+import type { Endpoint } from './calls/endpoint.ts';
+import { type Estimate, type Estimator, type Model, requirePrice, usageFor } from './calls/estimate.ts';
+import { fittingCompletion, type Room } from './fit.ts';
+import type { Call, Caller } from './limits/limit.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { OpenReservation } from './reservation.ts';
+import { maxCompletionTokens } from './tokens/completion.ts';
+import { NANODOLLARS } from './usage.ts';
+
+/** A call that may be sent. */
+export interface Admitted {
+  readonly model: Model;
+  readonly estimate: Estimate;
+  readonly reservation: OpenReservation;
+  /** The bound on the tokens of each output that it must be sent with, to fit; undefined: as it is. */
+  readonly bound?: number | undefined;
+}
+
+/** Most of a limit that is reserved for an output that is only expected, not bounded. */
+const EXPECTED_SHARE = 0.1;
+const ONE_TOKEN = { promptTokens: 0, completionTokens: 1, images: 0 };
+
+/** What a budget does with calls of the API: estimates them, and admits what they are estimated at. */
+export class CallAdmissions {
+  readonly #options: ResolvedOptions;
+  readonly #estimator: Estimator;
+  readonly #admissions: Admissions;
+
+  constructor(options: ResolvedOptions, estimator: Estimator, admissions: Admissions) {
+    this.#options = options;
+    this.#estimator = estimator;
+    this.#admissions = admissions;
+  }
+
+  /** A call as limits and keys see it. */
+  callOf(endpoint: Endpoint, body: Call['body'], deployment: string | undefined, caller: Caller): Call {
+    const model = deployment ?? (typeof body['model'] === 'string' ? body['model'] : '');
+    return { endpoint: endpoint.path, model, body, caller };
+  }
+
+  /** Estimates a call and reserves that. Throws as `Budget.reserve()` does, and UnknownPriceError. */
+  async admitCall(endpoint: Endpoint, call: Call): Promise<Admitted> {
+    const known = this.#estimator.model(call.model);
+    const model = known instanceof Promise ? await known : known;
+    if (this.#options.limits.some((limit) => limit.unit === 'cost' && limit.applies(call))) {
+      requirePrice(endpoint, model);
+    }
+    const estimate = this.estimate(endpoint, call, model);
+    const choices = this.#options.fitToBudget && boundableChoices(endpoint, call.body);
+    if (choices !== undefined) return this.#admitFitting(call, model, estimate, choices);
+    const admitted = this.#admissions.admit(call, estimate.usage);
+    return { model, estimate, reservation: admitted instanceof Promise ? await admitted : admitted };
+  }
+
+  /** Where the output that a call asks for, or the model may give, does not fit, it is bounded to what does. */
+  async #admitFitting(call: Call, model: Model, estimate: Estimate, choices: number): Promise<Admitted> {
+    const { min } = this.#options.fitToBudget ?? { min: 0 };
+    const most = estimate.unbounded
+      ? choices * maxCompletionTokens(call.model)
+      : estimate.quantities.completionTokens;
+    const estimateOf = (completionTokens: number): Estimate => {
+      const quantities = { ...estimate.quantities, completionTokens };
+      return { quantities, usage: usageFor(quantities, model.pricing), unbounded: false };
+    };
+    let fitted = estimateOf(most);
+    let bound: number | undefined;
+    const fitInto = (room: Room) => {
+      const fitting = fittingCompletion(fitted.quantities, model.pricing, room);
+      const each = Math.floor((fitting ?? 0) / choices);
+      if (each < min || each * choices >= fitted.quantities.completionTokens) return undefined;
+      bound = each;
+      fitted = estimateOf(each * choices);
+      return fitted.usage;
+    };
+    const least = estimateOf(Math.min(most, min * choices)).usage;
+    const reservation = await this.#admissions.admit(call, fitted.usage, { least, fitInto });
+    return { model, estimate: fitted, reservation, bound };
+  }
+
+  /** Sends and counts nothing. */
+  estimate(endpoint: Endpoint, call: Call, model: Model): Estimate {
+    return this.#estimator.estimate(endpoint, call, model, () => this.#mostExpected(call, model));
+  }
+
+  #mostExpected(call: Call, { pricing }: Model): number {
+    let most = Infinity;
+    for (const limit of this.#options.limits) {
+      const { unit, capacity } = limit;
+      const perToken = unit === 'cost' ? (pricing?.(ONE_TOKEN) ?? 0) / NANODOLLARS : 1;
+      const counts = unit === 'cost' || unit === 'tokens' || unit === 'completionTokens';
+      if (counts && limit.applies(call)) most = Math.min(most, (capacity * EXPECTED_SHARE) / perToken);
+    }
+    return Math.floor(most);
+  }
+}
