@@ -7,6 +7,7 @@ import type { Ledger } from './ledger.ts';
 import { type Charge, chargeOf } from './limits/charge.ts';
 import { quotaExceeded } from './limits/denial.ts';
 import type { Call } from './limits/limit.ts';
+import { type LimitPreview, limitPreview } from './limits/preview.ts';
 import { limitUsage } from './limits/state.ts';
 import type { ResolvedOptions } from './options.ts';
 import { OpenReservation, type Purpose } from './reservation.ts';
@@ -55,6 +56,15 @@ export class Admissions {
    */
   admit(call: Call, usage: Usage, flexible?: Flexible): OpenReservation | Promise<OpenReservation> {
     return this.#admitAt({ call, key: this.#keyOf(call), flexible }, usage, this.#clock.now(), TRIES);
+  }
+
+  /** How the limits of a call stand, and what it asks of them. Reserves nothing. @throws BudgetStoreError */
+  async preview(call: Call, usage: Usage): Promise<{ key: string; limits: LimitPreview[] }> {
+    const key = this.#keyOf(call);
+    const { charges, values, now } = await this.#ledger.read('read', (at) =>
+      this.#chargesOf(call, key, usage, at),
+    );
+    return { key, limits: charges.map((charge, i) => limitPreview(charge, values[i], now)) };
   }
 
   #admitAt(

@@ -8,15 +8,15 @@ import { checkKey, fieldsOf } from './checks.ts';
 import { BudgetClock } from './clock.ts';
 import { BudgetOptionError, BudgetStoreError } from './errors.ts';
 import { type BudgetEvent, type BudgetEvents, Events } from './events.ts';
+import { type Explanation, explanationOf, partsOf } from './explain.ts';
 import { Ledger } from './ledger.ts';
 import { type Charge, chargeOf } from './limits/charge.ts';
-import type { Call, Caller, CompiledLimit } from './limits/limit.ts';
+import type { Call, Caller } from './limits/limit.ts';
 import { type LimitUsage, limitUsage } from './limits/state.ts';
 import { type BudgetOptions, callerOf, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
 import type { Quantities } from './prices.ts';
 import type { OpenReservation, OpenReservationInfo, Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
-import type { Reading } from './stores/store.ts';
 import { WatchedStore } from './stores/watched.ts';
 import { type Usage, type UsageInput, usageOf } from './usage.ts';
 
@@ -74,13 +74,33 @@ export class Budget {
    * @throws BudgetOptionError for a path that is not governed
    */
   async estimate(path: string, body: object, caller: Caller = {}): Promise<Usage> {
-    const route = routeOf('post', path);
-    if (route === undefined) {
-      throw new BudgetOptionError('estimate(path)', 'the path of a governed endpoint', path);
-    }
-    const fields = await readRequestBody(body, route.endpoint);
-    const call = this.callOf(route.endpoint, fields, route.deployment, callerOf('caller', caller));
-    return this.#calls.estimate(route.endpoint, call, await this.#estimator.model(call.model)).usage;
+    const { endpoint, call } = await this.#readCall('estimate(path)', path, body, caller);
+    return this.#calls.estimate(endpoint, call, await this.#estimator.model(call.model)).usage;
+  }
+
+  /**
+   * What a call would be estimated at, part by part, how the limits that apply to it stand, and when it would be
+   * admitted. Asks the store, but not the API; reserves nothing.
+   *
+   * @param path an endpoint's path, e.g. `/chat/completions`
+   * @param body the request's body: an object, or the FormData of an upload
+   * @throws BudgetOptionError for a path that is not governed
+   * @throws BudgetStoreError if the store fails
+   */
+  async explain(path: string, body: object, caller: Caller = {}): Promise<Explanation> {
+    const { endpoint, call } = await this.#readCall('explain(path)', path, body, caller);
+    const model = await this.#estimator.model(call.model);
+    const estimate = this.#calls.estimate(endpoint, call, model);
+    const parts = partsOf(
+      estimate.quantities,
+      model,
+      (fields) => {
+        return this.#calls.estimate(endpoint, { ...call, body: fields }, model).quantities.promptTokens;
+      },
+      call.body,
+    );
+    const { key, limits } = await this.#admissions.preview(call, estimate.usage);
+    return explanationOf(call, key, estimate.usage, parts, limits);
   }
 
   /**
@@ -106,7 +126,7 @@ export class Budget {
 
   /** How every limit stands for a counter key. Default: the budget's own key. */
   async usage(key?: string): Promise<LimitUsage[]> {
-    const { charges, values, now } = await this.#readAt('read', key, this.#clock.now());
+    const { charges, values, now } = await this.#ledger.read('read', (now) => this.#chargesOf(key, now));
     return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
   }
 
@@ -116,7 +136,7 @@ export class Budget {
    */
   async reset(key?: string): Promise<void> {
     const own = this.#ownKey(key);
-    const { charges } = await this.#readAt('reset', own, this.#clock.now());
+    const { charges } = await this.#ledger.read('reset', (now) => this.#chargesOf(own, now));
     await this.#ledger.reset(
       own,
       charges.filter((charge) => charge.key === own),
@@ -179,18 +199,6 @@ export class Budget {
     return this.#calls.admitCall(endpoint, call);
   }
 
-  /** The counters of a key; again if the store's clock says that the windows are others. */
-  async #readAt(
-    operation: string,
-    key: string | undefined,
-    at: number,
-  ): Promise<{ charges: readonly Charge[] } & Reading> {
-    const charges = this.#options.limits.map((limit) => this.#chargeForKey(limit, key, at));
-    const { values, now } = await this.#ledger.read(operation, charges);
-    const current = charges.every(({ bounds: { span } }) => !span || (span.start <= now && now < span.end));
-    return current ? { charges, values, now } : this.#readAt(operation, key, now);
-  }
-
   /** Leaves a reservation open for whichever worker sees the response's usage. @internal */
   defer(reservation: OpenReservation, responseId: string): void {
     this.#ledger.defer(reservation, deferredName(responseId));
@@ -217,8 +225,18 @@ export class Budget {
     );
   }
 
-  #chargeForKey(limit: CompiledLimit, key: string | undefined, now: number): Charge {
-    return chargeOf(limit, typeof limit.key === 'string' ? limit.key : this.#ownKey(key), 0, now);
+  async #readCall(option: string, path: string, body: object, caller: Caller) {
+    const route = routeOf('post', path);
+    if (route === undefined) throw new BudgetOptionError(option, 'the path of a governed endpoint', path);
+    const { endpoint, deployment } = route;
+    const fields = await readRequestBody(body, endpoint);
+    return { endpoint, call: this.callOf(endpoint, fields, deployment, callerOf('caller', caller)) };
+  }
+
+  #chargesOf(key: string | undefined, now: number): Charge[] {
+    return this.#options.limits.map((limit) =>
+      chargeOf(limit, typeof limit.key === 'string' ? limit.key : this.#ownKey(key), 0, now),
+    );
   }
 
   /** A key given by name, or the budget's own. */

@@ -16,9 +16,11 @@ export {
   UnknownPriceError,
 } from './errors.ts';
 export type { BudgetEvent, BudgetEvents, ReservationEvent, SettlementSource } from './events.ts';
+export type { EstimateParts, Explanation } from './explain.ts';
 export { type Fetch, governFetch } from './governed-fetch.ts';
 export type { Call, Caller, CounterKey, Limit, OnExceeded } from './limits/limit.ts';
 export type { Period } from './limits/period.ts';
+export type { LimitPreview } from './limits/preview.ts';
 export type { LimitUsage } from './limits/state.ts';
 export type { BudgetOptions } from './options.ts';
 export type { Price, Prices } from './prices.ts';

@@ -16,6 +16,11 @@ import type {
 import { isPromise, StoreAway } from './stores/watched.ts';
 import type { Usage } from './usage.ts';
 
+/** What counters hold, and the charges that they are of. */
+export interface ChargedReading extends Reading {
+  readonly charges: readonly Charge[];
+}
+
 /** In the place of what was deferred. */
 const SETTLED = '';
 
@@ -122,14 +127,23 @@ export class Ledger {
     });
   }
 
-  /** @throws BudgetStoreError */
-  async read(operation: string, charges: readonly Charge[]): Promise<Reading> {
-    const sentAt = this.#clock.now();
-    const reading = await this.#ask(operation, () =>
-      this.#store.read(keysOf(charges), this.#clock.imposed()),
-    );
-    this.#clock.learn(reading.now, sentAt);
-    return reading;
+  /**
+   * Reads the counters of charges; again if the store's clock says that their windows are others.
+   *
+   * @param chargesAt the charges at a moment
+   * @throws BudgetStoreError
+   */
+  async read(operation: string, chargesAt: (now: number) => Charge[]): Promise<ChargedReading> {
+    for (let at = this.#clock.now(); ; ) {
+      const charges = chargesAt(at);
+      const sentAt = this.#clock.now();
+      const ask = () => this.#store.read(keysOf(charges), this.#clock.imposed());
+      const { values, now } = await this.#ask(operation, ask);
+      this.#clock.learn(now, sentAt);
+      if (charges.every(({ bounds: { span } }) => !span || (span.start <= now && now < span.end)))
+        return { charges, values, now };
+      at = now;
+    }
   }
 
   /** Once all settlements so far are in the store: forgets the counters and open reservations of a key. @throws BudgetStoreError */

@@ -16,6 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['admissions.ts'],
   [
     'options.ts',
+    'explain.ts',
     'fit.ts',
     'ledger.ts',
     'settlements.ts',

@@ -1,5 +1,7 @@
 import { BudgetOptionError } from '../errors.ts';
 import { MemoryStore } from './memory.ts';
+import { type MysqlAdapter, MysqlStore } from './mysql.ts';
+import { type PostgresAdapter, PostgresStore } from './postgres.ts';
 import { RedisStore } from './redis.ts';
 import { type IoRedis, ioRedisClient, type NodeRedisAdapter, nodeRedisClient } from './redis-client.ts';
 import type { CounterStore } from './store.ts';
@@ -31,21 +33,42 @@ export function counterStore(store: unknown, failed: (error: unknown) => void): 
   listen(layers, failed);
   let counters = known.get(store);
   if (counters === undefined) {
-    counters = countersOf(layers, store.namespace ?? '');
+    counters = countersOf(layers, store.namespace ?? '', failed);
     known.set(store, counters);
   }
   return counters;
 }
 
-function countersOf(layers: readonly object[], namespace: string): CounterStore {
+function countersOf(
+  layers: readonly object[],
+  namespace: string,
+  failed: (error: unknown) => void,
+): CounterStore {
   for (const adapter of layers) {
     if (adapter instanceof Map) return new MemoryStore();
-    if (can(adapter, 'getClient'))
-      return new RedisStore(nodeRedisClient(adapter as NodeRedisAdapter), namespace);
+    if (isNodeRedis(adapter)) return new RedisStore(nodeRedisClient(adapter), namespace);
     const redis = member(adapter, 'redis');
-    if (can(redis, 'evalsha', 'eval')) return new RedisStore(ioRedisClient(redis as IoRedis), namespace);
+    if (isIoRedis(redis)) return new RedisStore(ioRedisClient(redis), namespace);
+    if (isPostgres(adapter)) return new PostgresStore(adapter, namespace, failed);
+    if (isMysql(adapter)) return new MysqlStore(adapter, namespace, failed);
   }
   throw new BudgetOptionError('budget.store', 'a Keyv instance in memory or on Redis', layers[1]);
+}
+
+function isNodeRedis(adapter: unknown): adapter is NodeRedisAdapter {
+  return can(adapter, 'getClient');
+}
+
+function isIoRedis(client: unknown): client is IoRedis {
+  return can(client, 'evalsha', 'eval');
+}
+
+function isPostgres(adapter: unknown): adapter is PostgresAdapter {
+  return can(adapter, 'query') && member(member(adapter, 'opts'), 'dialect') === 'postgres';
+}
+
+function isMysql(adapter: unknown): adapter is MysqlAdapter {
+  return can(adapter, 'query') && member(member(adapter, 'opts'), 'dialect') === 'mysql';
 }
 
 /** The instance, its adapter, and what that wraps: version 6 puts an adapter around older ones and around a Map. */
