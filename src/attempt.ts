@@ -13,6 +13,7 @@ import { type ResponseState, readResponse, readResponseEvent } from './responses
 import { tapEventStream } from './responses/event-stream.ts';
 import { jsonMemberNearEnd, jsonMembers } from './responses/json-members.ts';
 import { tapBody } from './responses/tap-body.ts';
+import { StreamLimit } from './stream-limit.ts';
 
 /** Members of a JSON response that tell what was used. */
 const USAGE: ReadonlySet<string> = new Set(['usage']);
@@ -125,15 +126,27 @@ export class Attempt {
 
   #meter(response: Response): void {
     const meter = new StreamMeter(this.#endpoint, this.#model.tokens);
+    const limit = this.#streamLimit();
     const tapped = tapEventStream(response, {
       mayHide: this.#hideUsage,
-      event: (data) => {
+      event: (data, cut) => {
         if (this.#deferred === undefined && this.#isBackground()) this.#defer(readResponseEvent(data));
-        return meter.event(data);
+        const shown = meter.event(data);
+        limit?.check((tokens) => meter.exceeds(tokens), cut);
+        return shown;
       },
-      end: () => this.#ended(meter),
+      end: () => {
+        this.#ended(meter);
+        limit?.end();
+      },
     });
     if (!tapped) this.#stand();
+  }
+
+  #streamLimit(): StreamLimit | undefined {
+    if (!this.#budget.stopAtLimit || this.#isBackground()) return undefined;
+    const { completionTokens } = this.#estimate.quantities;
+    return new StreamLimit(this.#budget, this.#call, this.#model, completionTokens);
   }
 
   #ended(stream: StreamReport): void {

@@ -185,6 +185,16 @@ export class Budget {
   }
 
   /** @internal */
+  get stopAtLimit(): boolean {
+    return this.#options.stopAtLimit;
+  }
+
+  /** Reserves more for a call under way. @internal */
+  admitMore(call: Call, usage: Usage): OpenReservation | Promise<OpenReservation> {
+    return this.#admissions.admit(call, usage);
+  }
+
+  /** @internal */
   get estimator(): Estimator {
     return this.#estimator;
   }

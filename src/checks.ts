@@ -32,6 +32,12 @@ export function functionOf(option: string, value: unknown): (() => number) | und
   return value as (() => number) | undefined;
 }
 
+/** False if nothing is given. */
+export function flag(option: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw new BudgetOptionError(option, 'true or false', value);
+}
+
 export function oneOf<T extends string>(
   option: string,
   value: unknown,

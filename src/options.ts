@@ -1,5 +1,5 @@
 import type { CompletionMode } from './calls/estimate.ts';
-import { checkKey, fieldsOf, functionOf, isFiniteNumber, oneOf, positive } from './checks.ts';
+import { checkKey, fieldsOf, flag, functionOf, isFiniteNumber, oneOf, positive } from './checks.ts';
 import { BudgetOptionError } from './errors.ts';
 import type { Caller, CompiledLimit, CounterKey, Limit } from './limits/limit.ts';
 import { counterKey, limitsOf } from './limits/limit-options.ts';
@@ -22,6 +22,11 @@ export interface BudgetOptions {
    * model may give if it sets no bound; never below `min` tokens, >= 1, for each output. Default: such calls are denied.
    */
   readonly fitToBudget?: { readonly min: number } | undefined;
+  /**
+   * Cuts a stream, which then throws `QuotaExceeded`, when it has delivered more than was reserved for it and nothing
+   * remains to reserve. Default false: what it uses beyond is counted, and the next calls wait for that to pass.
+   */
+  readonly stopAtLimit?: boolean | undefined;
   /** Prices to add to or override those of genai-prices. */
   readonly prices?: Prices | undefined;
   /** Calls that the budget cannot govern: let them pass, or refuse them with `UngovernedEndpointError`. Default 'pass'. */
@@ -43,6 +48,7 @@ export interface ResolvedOptions {
   readonly limits: readonly CompiledLimit[];
   readonly completion: CompletionMode;
   readonly fitToBudget: { readonly min: number } | undefined;
+  readonly stopAtLimit: boolean;
   readonly prices: Prices;
   readonly ungoverned: 'pass' | 'reject';
   readonly onStoreError: 'reject' | 'allow';
@@ -57,6 +63,7 @@ const BUDGET_OPTIONS = Object.keys({
   limits: 0,
   completion: 0,
   fitToBudget: 0,
+  stopAtLimit: 0,
   prices: 0,
   ungoverned: 0,
   onStoreError: 0,
@@ -74,6 +81,7 @@ export function resolveOptions(options: unknown): ResolvedOptions {
     limits: limitsOf(given['limits']),
     completion: completionOf(given['completion']),
     fitToBudget: fitOf(given['fitToBudget']),
+    stopAtLimit: flag('budget.stopAtLimit', given['stopAtLimit']),
     prices: pricesOf(given['prices']),
     ungoverned: oneOf('budget.ungoverned', given['ungoverned'], ['pass', 'reject']) ?? 'pass',
     onStoreError: oneOf('budget.onStoreError', given['onStoreError'], ['reject', 'allow']) ?? 'reject',

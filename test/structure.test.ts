@@ -11,6 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['governor.ts'],
   ['governed-fetch.ts'],
   ['attempt.ts', 'retrieval.ts'],
+  ['stream-limit.ts'],
   ['budget.ts'],
   ['call-admissions.ts'],
   ['admissions.ts'],

@@ -59,6 +59,14 @@ export class StreamMeter implements StreamReport {
     return undefined;
   }
 
+  /** Whether more than so many output tokens were delivered; undefined as `delivered()`. Counts only if they may be. */
+  exceeds(tokens: number): boolean | undefined {
+    if (this.#endpoint.deliver === undefined) return undefined;
+    // No UTF-16 unit is more than three tokens, for it is at most three bytes.
+    if (this.#counted + 3 * this.#keptLength > tokens) this.#count();
+    return this.#counted > tokens;
+  }
+
   delivered(): number | undefined {
     if (this.#endpoint.deliver === undefined) return undefined;
     this.#count();

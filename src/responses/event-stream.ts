@@ -14,8 +14,10 @@ export interface EventStreamSink {
   /**
    * One complete event's data: its `data:` lines joined by newlines. `'hide'` withholds the event's bytes from the
    * app. Not called for `[DONE]`, for an event without data (a comment), nor for one above 32 MB.
+   *
+   * @param cut ends the stream with an error, now or later
    */
-  event(data: string): 'hide' | undefined;
+  event(data: string, cut: (error: Error) => void): 'hide' | undefined;
   /**
    * Called once. `'complete'`: all events were delivered (the body's end, or `[DONE]`). `'cut'`: they were not; the
    * app cancelled, or a read failed with `error` (an abort, a lost connection).
@@ -58,7 +60,8 @@ interface Shared {
 function tapBranch(response: Response, shared: Shared): boolean {
   const native = inherited(response, 'body');
   if (!overridable(response, OVERRIDDEN) || !isReadableStream(native())) return false;
-  const body = new WatchedBody(() => native() as ReadableStream, new StreamTap(shared));
+  const tap = new StreamTap(shared, (error) => body.cut(error));
+  const body = new WatchedBody(() => native() as ReadableStream, tap);
   const { clone } = response;
   overrideMethods(response, {
     ...reads(response, body),
@@ -95,10 +98,12 @@ class StreamTap implements Watcher, EventJudge {
   readonly #shared: Shared;
   readonly #branch: Branch;
   readonly #filter: EventFilter;
+  readonly #cut: (error: Error) => void;
   /** How many events this branch has passed. */
   #passed = 0;
 
-  constructor(shared: Shared) {
+  constructor(shared: Shared, cut: (error: Error) => void) {
+    this.#cut = cut;
     this.mayHide = shared.mayHide;
     this.#shared = shared;
     this.#branch = shared.outcome.branch();
@@ -124,7 +129,7 @@ class StreamTap implements Watcher, EventJudge {
     this.#passed += 1;
     if (index === shared.seen) {
       shared.seen += 1;
-      if (guarded(() => shared.sink.event(data)) === 'hide') shared.hidden.add(index);
+      if (guarded(() => shared.sink.event(data, this.#cut)) === 'hide') shared.hidden.add(index);
     }
     return shared.hidden.has(index);
   }

@@ -45,6 +45,15 @@ export class WatchedBody {
     return this.#reader !== undefined;
   }
 
+  /** Ends the stream with an error, before the body's own end. */
+  cut(error: Error): void {
+    if (this.#over) return;
+    const cancelled = this.#claim().cancel(error);
+    // It ends as told, whatever the body thinks of that.
+    cancelled.catch(() => undefined);
+    this.#fail(error);
+  }
+
   #claim(): ReadableStreamDefaultReader<unknown> {
     if (this.#reader === undefined) {
       this.#reader = this.#native().getReader();
