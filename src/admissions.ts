@@ -55,12 +55,12 @@ export class Admissions {
    * @param flexible the call can do with less than `usage`
    */
   admit(call: Call, usage: Usage, flexible?: Flexible): OpenReservation | Promise<OpenReservation> {
-    return this.#admitAt({ call, key: this.#keyOf(call), flexible }, usage, this.#clock.now(), TRIES);
+    return this.#admitAt({ call, key: this.keyOf(call), flexible }, usage, this.#clock.now(), TRIES);
   }
 
   /** How the limits of a call stand, and what it asks of them. Reserves nothing. @throws BudgetStoreError */
   async preview(call: Call, usage: Usage): Promise<{ key: string; limits: LimitPreview[] }> {
-    const key = this.#keyOf(call);
+    const key = this.keyOf(call);
     const { charges, values, now } = await this.#ledger.read('read', (at) =>
       this.#chargesOf(call, key, usage, at),
     );
@@ -132,7 +132,8 @@ export class Admissions {
     }
   }
 
-  #keyOf(call: Call): string {
+  /** The counter key of a call. @throws BudgetOptionError if a function of the app gives none */
+  keyOf(call: Call): string {
     const key = call.caller.key ?? this.#options.key;
     return typeof key === 'function' ? checkKey('budget.key(call)', key(call)) : checkKey('key', key);
   }

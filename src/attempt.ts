@@ -93,7 +93,7 @@ export class Attempt {
     const { estimator } = this.#budget;
     if (source === 'reported' && this.#estimate.unbounded) {
       const choices = choicesOf(this.#call.body['n']);
-      estimator.observe(this.#model.name, quantities.completionTokens / choices);
+      estimator.observe(this.#model.name, this.#reservation.key, quantities.completionTokens / choices);
     }
     const pricing = this.#endpoint.free ? undefined : this.#model.pricing;
     this.#reservation.close(usageFor(quantities, pricing), source);

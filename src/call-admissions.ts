@@ -81,7 +81,10 @@ export class CallAdmissions {
 
   /** Sends and counts nothing. */
   estimate(endpoint: Endpoint, call: Call, model: Model): Estimate {
-    return this.#estimator.estimate(endpoint, call, model, () => this.#mostExpected(call, model));
+    return this.#estimator.estimate(endpoint, call, model, {
+      key: () => this.#admissions.keyOf(call),
+      most: () => this.#mostExpected(call, model),
+    });
   }
 
   #mostExpected(call: Call, { pricing }: Model): number {

@@ -121,9 +121,18 @@ export function checkUsage(option: string, usage: unknown): UsageInput {
 
 function completionOf(value: unknown): CompletionMode {
   if (typeof value === 'function') return value as CompletionMode;
-  return (
-    oneOf('budget.completion', value, ['expected', 'max', 'none'] as const, ' or a function') ?? 'expected'
-  );
+  if (typeof value === 'object' && value !== null) {
+    const { expected } = fieldsOf('budget.completion', value, ['expected']);
+    const { quantile, perKey } = fieldsOf('budget.completion.expected', expected, ['quantile', 'perKey']);
+    flag('budget.completion.expected.perKey', perKey);
+    if (quantile !== undefined && !(isFiniteNumber(quantile) && quantile > 0 && quantile < 1)) {
+      throw new BudgetOptionError('budget.completion.expected.quantile', 'a share > 0 and < 1', quantile);
+    }
+    return value as CompletionMode;
+  }
+  const words = ['expected', 'max', 'none'] as const;
+  const orElse = ' or { expected: { quantile, perKey } } or a function';
+  return oneOf('budget.completion', value, words, orElse) ?? 'expected';
 }
 
 function fitOf(value: unknown): { readonly min: number } | undefined {

@@ -106,8 +106,20 @@ const rows: Row[] = [
   {
     options: { completion: 'most' },
     option: 'budget.completion',
-    message: /'expected' or 'max' or 'none' or a function/,
+    message: /'expected' or 'max' or 'none' or \{ expected: .* \} or a function/,
   },
+  {
+    options: { completion: { expected: { quantile: 1 } } },
+    option: 'budget.completion.expected.quantile',
+    message: /a share > 0 and < 1, got 1/,
+  },
+  {
+    options: { completion: { expected: { perkey: true } } },
+    option: 'budget.completion.expected',
+    message: /did you mean perKey/,
+  },
+  { options: { stopAtLimit: 1 }, option: 'budget.stopAtLimit', message: /true or false, got 1/ },
+  { options: { storeTimeout: 0 }, option: 'budget.storeTimeout', message: /a finite number > 0, got 0/ },
   { options: { prices: { m: 7 } }, option: 'budget.prices["m"]', message: /an object, got 7/ },
   { options: { prices: { m: { in: 1 } } }, option: 'budget.prices["m"]', message: /only the options input/ },
   { options: { prices: { m: { input: -1 } } }, option: 'budget.prices["m"].input', message: />= 0, got -1/ },

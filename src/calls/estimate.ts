@@ -16,12 +16,26 @@ const REMEMBERED = 1_000;
 /** Milliseconds after which a model's price is looked up again: some hold from a date on. */
 const REFRESH = 3_600_000;
 
+/** How to learn what calls without a bound use. */
+export interface ExpectedCompletion {
+  /** The share of calls whose output stays below what is reserved, > 0 and < 1. Default 0.95. */
+  readonly quantile?: number | undefined;
+  /** Learn for each counter key apart: for keys whose calls are alike, and unlike those of others. Default false. */
+  readonly perKey?: boolean | undefined;
+}
+
 /**
- * Tokens of output to reserve for a call that sets no bound of its own: `expected` is what such calls mostly stayed
- * below so far, `max` the most that the model can give, `none` nothing; a function gives its own number, per choice.
- * An expectation is never more than a tenth of a limit: a guess must not be what makes a call impossible.
+ * Tokens of output to reserve for a call that sets no bound of its own: `expected` (or an object that says how) is what
+ * such calls of the model mostly stayed below so far, `max` the most that it can give, `none` nothing; a function gives
+ * its own number, per choice. An expectation is learned by each process for itself, from its own calls. It is never
+ * more than a tenth of a limit: a guess must not be what makes a call impossible.
  */
-export type CompletionMode = 'expected' | 'max' | 'none' | ((call: Call) => number);
+export type CompletionMode =
+  | 'expected'
+  | 'max'
+  | 'none'
+  | { readonly expected: ExpectedCompletion }
+  | ((call: Call) => number);
 
 /** What estimating needs to know of a model. */
 export interface Model extends Reader {
@@ -41,11 +55,13 @@ export class Estimator {
   readonly #completion: CompletionMode;
   readonly #prices: PriceBook;
   readonly #clock: () => number;
-  readonly #forecast = new CompletionForecast();
+  readonly #forecast: CompletionForecast;
   readonly #models = new Map<string, Model & { readonly until: number }>();
 
   constructor(completion: CompletionMode, prices: Prices, clock: () => number) {
     this.#completion = completion;
+    const { quantile = 0.95, perKey = false } = typeof completion === 'object' ? completion.expected : {};
+    this.#forecast = new CompletionForecast(quantile, perKey);
     this.#prices = new PriceBook(prices);
     this.#clock = clock;
   }
@@ -59,28 +75,35 @@ export class Estimator {
   /**
    * Estimates a call of a governed endpoint. Sends and counts nothing.
    *
-   * @param mostExpected finds the output tokens above which no expectation is reserved
+   * @param expectation what an expectation depends on: the call's counter key, and the output tokens above which none
+   * is reserved
    */
-  estimate(endpoint: Endpoint, call: Call, model: Model, mostExpected: () => number): Estimate {
+  estimate(
+    endpoint: Endpoint,
+    call: Call,
+    model: Model,
+    expectation: { key(): string; most(): number },
+  ): Estimate {
     let unbounded = false;
     const quantities = endpoint.estimate(call, {
       model,
       unboundedCompletion: (choices) => {
         unbounded = true;
-        return this.#unbounded(call, choices, mostExpected);
+        return this.#unbounded(call, choices, expectation);
       },
     });
     return { quantities, usage: usageFor(quantities, endpoint.free ? undefined : model.pricing), unbounded };
   }
 
   /** Learns from the output tokens that one choice of a call without a bound had. */
-  observe(model: string, completionTokens: number): void {
-    this.#forecast.observe(model, completionTokens);
+  observe(model: string, key: string, completionTokens: number): void {
+    this.#forecast.observe(model, key, completionTokens);
   }
 
-  #unbounded(call: Call, choices: number, mostExpected: () => number): number {
+  #unbounded(call: Call, choices: number, { key, most }: { key(): string; most(): number }): number {
     const mode = this.#completion;
-    if (mode === 'expected') return Math.min(choices * this.#forecast.expected(call.model), mostExpected());
+    if (mode === 'expected' || typeof mode === 'object')
+      return Math.min(choices * this.#forecast.expected(call.model, key()), most());
     if (mode === 'max') return choices * maxCompletionTokens(call.model);
     if (mode === 'none') return 0;
     const tokens = mode(call);

@@ -4,7 +4,7 @@ const CURRENT: EncodingName = 'o200k_base';
 
 /** The older families, the first that matches. All others have the current encoding. */
 const FAMILIES: readonly (readonly [family: RegExp, encoding: EncodingName])[] = [
-  [/^gpt-4(-|$)|^gpt-3\.?5|^text-embedding-|^(davinci|babbage)-002/, 'cl100k_base'],
+  [/^gpt-4(-|$)|^gpt-3\.?5|embedding|^(davinci|babbage)-002/, 'cl100k_base'],
   [/^(text|code)-davinci-edit-/, 'p50k_edit'],
   [/^text-davinci-00[23]|^code-(?!search-)|^(davinci|cushman)-codex/, 'p50k_base'],
   [/^((text|code)-)?((search|similarity)-)?(davinci|curie|babbage|ada)(-|$)/, 'r50k_base'],
@@ -29,6 +29,6 @@ export function isReasoningModel(model: string): boolean {
 }
 
 /** Between the provider or `ft:` and the first colon. */
-function baseModel(model: string): string {
+export function baseModel(model: string): string {
   return /^(?:[^:]*\/)?(?:ft:)?([^:]*)/.exec(model.toLowerCase())?.[1] ?? '';
 }
