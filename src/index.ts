@@ -25,4 +25,5 @@ export type { LimitUsage } from './limits/state.ts';
 export type { BudgetOptions } from './options.ts';
 export type { Price, Prices } from './prices.ts';
 export type { OpenReservationInfo, Reservation } from './reservation.ts';
+export { type FileStore, fileStore } from './stores/file.ts';
 export type { Unit, Usage, UsageInput } from './usage.ts';

@@ -53,7 +53,11 @@ export class Settlements {
 
   /** Resolves when everything added before is in the store. */
   async flush(): Promise<void> {
+    if (this.#undelivered.size === 0) return;
+    // The pauses between tries let the process end; who waits here wants them to come to their end.
+    const alive = setInterval(() => undefined, LAST_DELAY);
     await Promise.all(this.#undelivered);
+    clearInterval(alive);
   }
 
   /** Whether the store took it. */

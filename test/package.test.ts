@@ -15,6 +15,7 @@ const EXPORTS = [
   'QuotaExceeded',
   'UngovernedEndpointError',
   'UnknownPriceError',
+  'fileStore',
   'governFetch',
 ];
 
@@ -42,6 +43,7 @@ beforeAll(() => {
     'eventemitter3',
     'leven',
     'temporal-polyfill',
+    '@noble',
     '@pydantic',
     '@types',
   ]) {

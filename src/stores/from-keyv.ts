@@ -1,4 +1,5 @@
 import { BudgetOptionError } from '../errors.ts';
+import { KeyvStore } from './keyv-store.ts';
 import { MemoryStore } from './memory.ts';
 import { type MysqlAdapter, MysqlStore } from './mysql.ts';
 import { type PostgresAdapter, PostgresStore } from './postgres.ts';
@@ -33,17 +34,18 @@ export function counterStore(store: unknown, failed: (error: unknown) => void): 
   listen(layers, failed);
   let counters = known.get(store);
   if (counters === undefined) {
-    counters = countersOf(layers, store.namespace ?? '', failed);
+    counters = countersOf(store, layers, failed);
     known.set(store, counters);
   }
   return counters;
 }
 
 function countersOf(
+  keyv: KeyvInstance,
   layers: readonly object[],
-  namespace: string,
   failed: (error: unknown) => void,
 ): CounterStore {
+  const namespace = keyv.namespace ?? '';
   for (const adapter of layers) {
     if (adapter instanceof Map) return new MemoryStore();
     if (isNodeRedis(adapter)) return new RedisStore(nodeRedisClient(adapter), namespace);
@@ -51,8 +53,14 @@ function countersOf(
     if (isIoRedis(redis)) return new RedisStore(ioRedisClient(redis), namespace);
     if (isPostgres(adapter)) return new PostgresStore(adapter, namespace, failed);
     if (isMysql(adapter)) return new MysqlStore(adapter, namespace, failed);
+    if (hasCounters(adapter)) return adapter.counters(namespace);
   }
-  throw new BudgetOptionError('budget.store', 'a Keyv instance in memory or on Redis', layers[1]);
+  return new KeyvStore(keyv);
+}
+
+/** `fileStore()`, or whatever adapter brings counters of its own. */
+function hasCounters(adapter: unknown): adapter is { counters(namespace: string): CounterStore } {
+  return can(adapter, 'counters');
 }
 
 function isNodeRedis(adapter: unknown): adapter is NodeRedisAdapter {

@@ -63,11 +63,20 @@ function bounded(client: NodeRedis): NodeRedis {
 export interface IoRedis {
   evalsha(sha1: string, keys: number, ...args: string[]): Promise<unknown>;
   eval(script: string, keys: number, ...args: string[]): Promise<unknown>;
+  /** Not there in a client that is no event emitter. */
+  prependListener?(event: 'error', listener: (error: unknown) => void): unknown;
 }
 
 export function ioRedisClient(client: IoRedis): RedisClient {
+  client.prependListener?.('error', hideCommand);
   return {
     evalSha: (sha1, keys, args) => client.evalsha(sha1, keys.length, ...keys, ...args),
     eval: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
   };
+}
+
+/** These clients put the command into its error: of a failed AUTH the password, which must not get into logs. */
+function hideCommand(error: unknown): void {
+  if (error instanceof Error && 'command' in error)
+    Object.defineProperty(error, 'command', { enumerable: false });
 }

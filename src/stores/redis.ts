@@ -1,5 +1,7 @@
 import { isFiniteNumber } from '../checks.ts';
+import type { Span } from '../limits/period.ts';
 import { safeKey } from '../safe-key.ts';
+import { raised } from './counting.ts';
 import { recordOf, reservationOf } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
 import { redisLua, redisLuaSha1 } from './scripts.ts';
@@ -18,16 +20,23 @@ export class RedisStore implements CounterStore {
   }
 
   async admit(reservation: StoredReservation, ops: readonly AdmitOp[], now?: number): Promise<Admission> {
-    const args = ['admit', momentOf(now), recordOf(reservation)];
+    const numbers: (number | null)[] = [0];
+    let latestStart = 0;
     for (const { amount, room, span } of ops) {
-      args.push(String(amount), String(room), boundOf(span?.start), boundOf(span?.end));
+      numbers.push(amount, finite(room), endOf(span));
+      if (span !== undefined && span.start > latestStart) latestStart = span.start;
     }
-    const [admitted, at, ...values] = await this.#texts(this.#keys(reservation, ops), args);
-    return {
-      admitted: admitted === 'stale' ? admitted : admitted === '1',
-      values: values.map(counterOf),
-      now: numberOf(at),
-    };
+    numbers[0] = latestStart;
+    const args = ['admit', momentOf(now), recordOf(reservation), JSON.stringify(numbers)];
+    const reply = listOf(await this.#run(this.#keys(reservation, ops), args));
+    const [outcome] = reply;
+    const at = now ?? timeOf(reply, ops.length + 1);
+    if (outcome === 'stale') return { admitted: outcome, values: [], now: at };
+    const values = ops.map((op, i) => {
+      const before = counterOf(reply[i + 1]);
+      return outcome === 'admitted' ? raised(op, before, at) : before;
+    });
+    return { admitted: outcome !== 'denied', values, now: at };
   }
 
   async settle(
@@ -36,18 +45,24 @@ export class RedisStore implements CounterStore {
     certain: boolean,
     now?: number,
   ): Promise<void> {
-    const args = ['settle', momentOf(now), recordOf(reservation), certain ? '1' : '0'];
+    const numbers: (number | null)[] = [];
     for (const { reserved, used, span } of ops) {
-      args.push(String(reserved), String(used), boundOf(span?.start), boundOf(span?.end));
+      numbers.push(reserved, used, span?.start ?? null, endOf(span));
     }
-    await this.#run(this.#keys(reservation, ops), args);
+    await this.#run(this.#keys(reservation, ops), [
+      'settle',
+      momentOf(now),
+      recordOf(reservation),
+      certain ? '1' : '0',
+      JSON.stringify(numbers),
+    ]);
   }
 
   async read(keys: readonly string[], now?: number): Promise<Reading> {
     // A script without a key has no place in a cluster.
     const asked = keys.length > 0 ? keys.map((key) => this.#counter(key)) : [`${this.#prefix}none`];
-    const [at, ...values] = await this.#texts(asked, ['read', momentOf(now)]);
-    return { values: values.slice(0, keys.length).map(counterOf), now: numberOf(at) };
+    const reply = listOf(await this.#run(asked, ['read', momentOf(now)]));
+    return { values: keys.map((_, i) => counterOf(reply[i])), now: now ?? timeOf(reply, asked.length) };
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -59,8 +74,8 @@ export class RedisStore implements CounterStore {
   }
 
   async reservations(key: string, now?: number): Promise<StoredReservation[]> {
-    const records = await this.#texts([this.#open(key)], ['reservations', momentOf(now)]);
-    return records.map((record) => reservationOf(key, record));
+    const records = listOf(await this.#run([this.#open(key)], ['reservations', momentOf(now)]));
+    return records.map((record) => reservationOf(key, String(record)));
   }
 
   async note(name: string, text: string): Promise<void> {
@@ -99,12 +114,6 @@ export class RedisStore implements CounterStore {
       return await this.#client.eval(redisLua, keys, args);
     }
   }
-
-  async #texts(keys: readonly string[], args: readonly string[]): Promise<string[]> {
-    const reply = await this.#run(keys, args);
-    if (Array.isArray(reply) && reply.every((item) => typeof item === 'string')) return reply;
-    throw new Error('the script of the budget gave another answer than it should');
-  }
 }
 
 /** Empty: the server's own clock. */
@@ -112,16 +121,32 @@ function momentOf(now: number | undefined): string {
   return now === undefined ? '' : String(now);
 }
 
-function boundOf(moment: number | undefined): string {
-  return moment === undefined ? '' : String(moment);
+/** JSON has no infinity. */
+function finite(value: number): number {
+  return Math.min(value, Number.MAX_VALUE);
 }
 
-function counterOf(text: string): number | undefined {
-  return text === '' ? undefined : numberOf(text);
+/** Null: it moves. */
+function endOf(span: Span | undefined): number | null {
+  return span === undefined ? null : finite(span.end);
 }
 
-function numberOf(text: string | undefined): number {
-  const value = Number(text);
+function listOf(reply: unknown): readonly unknown[] {
+  if (Array.isArray(reply)) return reply;
+  throw new Error('the script of the budget gave another answer than it should');
+}
+
+function counterOf(text: unknown): number | undefined {
+  return text === null ? undefined : numberOf(text);
+}
+
+/** Unix milliseconds of the server's own clock, whose seconds and microseconds are there in a reply. */
+function timeOf(reply: readonly unknown[], at: number): number {
+  return numberOf(reply[at]) * 1_000 + numberOf(reply[at + 1]) / 1_000;
+}
+
+function numberOf(text: unknown): number {
+  const value = typeof text === 'string' ? Number(text) : Number.NaN;
   if (isFiniteNumber(value)) return value;
   throw new Error('the script of the budget gave an answer that is no number');
 }

@@ -86,9 +86,16 @@ export class WatchedStore implements CounterStore {
 
   #limit<T>(answer: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const due = performance.now() + this.#timeout;
+      const giveUp = () => {
         this.#probeAt ??= performance.now() + PROBE_EVERY;
         reject(new StoreTimeout(`the store did not answer within ${this.#timeout} ms`));
+      };
+      let timer = setTimeout(() => {
+        // While the process was busy, or asleep, it did not look for the answer: as much longer as that.
+        const late = performance.now() - due;
+        if (late > 1) timer = setTimeout(giveUp, Math.min(late, this.#timeout));
+        else giveUp();
       }, this.#timeout);
       const answered = () => {
         clearTimeout(timer);

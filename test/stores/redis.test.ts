@@ -2,7 +2,7 @@ import KeyvRedis from '@keyv/redis';
 import KeyvValkey from '@keyv/valkey';
 import Keyv from 'keyv';
 import Keyv6 from 'keyv6';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { counterStore } from '../../src/stores/from-keyv.ts';
 import { conformance } from '../conformance.ts';
 import { RedisServer, redisProgram } from '../support/redis.ts';

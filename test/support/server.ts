@@ -18,7 +18,12 @@ export function findProgram(name: string, ...folders: string[]): string | undefi
  * `describe` for tests that need a program of this machine. Without it they are skipped with a line that says so; in CI,
  * where it should be there, they fail.
  */
-export function describeWith(program: string | undefined, name: string, title: string, tests: () => void): void {
+export function describeWith(
+  program: string | undefined,
+  name: string,
+  title: string,
+  tests: () => void,
+): void {
   if (program !== undefined) describe(title, tests);
   else if (process.env['CI']) throw new Error(`${title}: ${name} is not installed, and in CI it should be`);
   else describe.skip(`${title} (skipped: ${name} is not installed on this machine)`, tests);
@@ -51,12 +56,16 @@ export async function listening(port: number, child?: ChildProcess): Promise<voi
   throw new Error(`nothing listens on port ${port}`);
 }
 
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /** Starts a program that is ended with this process at the latest. */
 export function start(program: string, args: readonly string[], options: object = {}): ChildProcess {
   const child = spawn(program, args, { stdio: 'ignore', ...options });
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   return child;
 }
 
