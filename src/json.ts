@@ -10,6 +10,11 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** The value if it is a text, otherwise an empty one. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 /** The object that a text of JSON holds; undefined if it holds none. */
 export function parseFields(text: string): Fields | undefined {
   try {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Budget, type BudgetEvents, GovernedOpenAI, governFetch } from '../src/index.ts';
+import { ManualClock } from './support/clock.ts';
 import { RemoteStore } from './support/stores.ts';
 import { eventStream, json, mockUpstream } from './support/upstream.ts';
 
@@ -18,6 +19,7 @@ function setUp(...answers: Parameters<typeof mockUpstream>) {
     const budget = new Budget({
       store,
       key: 'team',
+      clock: new ManualClock().read,
       limits: [
         { tokens: 1_000, per: 'minute' },
         { tokens: 5_000, per: 'day' },
@@ -141,6 +143,7 @@ describe('a background response', () => {
     await a.openai.responses.create(CREATE);
     await a.budget.flush();
     const strict = new Budget({
+      clock: new ManualClock().read,
       store,
       key: 'team',
       limits: [{ tokens: 1_000, per: 'minute' }],

@@ -237,7 +237,7 @@ describe('what a call may use, by endpoint', () => {
       'images: by quality and size',
       '/images/generations',
       { model: 'gpt-image-1', prompt: 'hello', quality: 'medium', size: '1536x1024', n: 2 },
-      { images: 2, promptTokens: 1, completionTokens: 3_136 },
+      { images: 2, promptTokens: 7, completionTokens: 3_136 },
     ],
     [
       'images: unknown quality counts as the dearest',
@@ -271,7 +271,7 @@ describe('what a call may use, by endpoint', () => {
     form.set('n', '3');
     form.append('image[]', new Blob(['x']));
     form.append('image[]', new Blob(['y']));
-    const expected = { images: 3, completionTokens: 3 * 6_240, promptTokens: 2 * 7_000 };
+    const expected = { images: 3, completionTokens: 3 * 6_240, promptTokens: 6 + 2 * (581 + 52) };
     expect(await estimate('/images/edits', form)).toMatchObject(expected);
   });
 

@@ -1,14 +1,10 @@
-import { type Fields, isFields } from '../json.ts';
+import { type Fields, isFields, textOf } from '../json.ts';
+import { AUDIO_TOKENS_PER_SECOND, leastBytesPerSecond } from '../tokens/audio.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/**
- * Bounds on the duration of an upload: uncompressed formats hold at least 16,000 bytes a second (8 kHz, 16 bit),
- * the others at least 4,000 (32 kbit/s); a file of unknown size counts as the longest that gpt-4o-transcribe takes.
- */
-const BYTES_PER_SECOND = { uncompressed: 16_000, compressed: 4_000 };
+/** A file of unknown size counts as the longest that gpt-4o-transcribe takes. */
 const LONGEST_SECONDS = 1_500;
-/** Tokens of a second of audio: 10 of input; at most about as many of output, more with the speakers told apart. */
-const INPUT_PER_SECOND = 10;
+/** Tokens that a second of audio may be written in: about as many as it is heard in, more with the speakers told apart. */
 const OUTPUT_PER_SECOND = { plain: 10, diarized: 40 };
 /** Bound on the audio tokens spoken for one character, at about 20 tokens and no fewer than 10 characters a second. */
 const SPEECH_TOKENS_PER_CHARACTER = 2;
@@ -50,7 +46,7 @@ function estimateListening(model: string, body: Fields, tokens: (text: string) =
   const seconds = durationBound(body['file']);
   // whisper-1 is billed by the second, and reports seconds only.
   if (model.startsWith('whisper')) return { promptTokens: 0, completionTokens: 0, images: 0, seconds };
-  const audioPromptTokens = Math.ceil(seconds * INPUT_PER_SECOND);
+  const audioPromptTokens = Math.ceil(seconds * AUDIO_TOKENS_PER_SECOND);
   const prompt = typeof body['prompt'] === 'string' ? tokens(body['prompt']) : 0;
   const rate = OUTPUT_PER_SECOND[model.includes('diarize') ? 'diarized' : 'plain'];
   return {
@@ -62,9 +58,9 @@ function estimateListening(model: string, body: Fields, tokens: (text: string) =
   };
 }
 
+/** Seconds that a file may last, by its size. */
 function durationBound(file: unknown): number {
   const size = isFields(file) ? file['size'] : undefined;
   if (!isFields(file) || typeof size !== 'number') return LONGEST_SECONDS;
-  const uncompressed = /wav|pcm/i.test(`${file['type']} ${file['name']}`);
-  return size / BYTES_PER_SECOND[uncompressed ? 'uncompressed' : 'compressed'];
+  return size / leastBytesPerSecond(`${textOf(file['type'])} ${textOf(file['name'])}`);
 }

@@ -1,4 +1,5 @@
 import { type Fields, isFields, listOf } from '../json.ts';
+import { promptAudioTokens } from '../tokens/audio.ts';
 import { chatPromptTokens } from '../tokens/chat.ts';
 import { boundOf, choicesOf, type Deliver, type Endpoint } from './endpoint.ts';
 
@@ -8,10 +9,14 @@ export const chat: Endpoint = {
   estimate({ body }, context) {
     const choices = choicesOf(body['n']);
     const bound = boundOf(body['max_completion_tokens']) ?? boundOf(body['max_tokens']);
+    const completionTokens = bound === undefined ? context.unboundedCompletion(choices) : choices * bound;
     return {
       promptTokens: chatPromptTokens(body, context.model),
-      completionTokens: bound === undefined ? context.unboundedCompletion(choices) : choices * bound,
+      completionTokens,
       images: 0,
+      audioPromptTokens: promptAudioTokens(body['messages']),
+      // Where the model may speak, all of it may be speech.
+      audioCompletionTokens: listOf(body['modalities']).includes('audio') ? completionTokens : 0,
     };
   },
   deliver(event, deliver) {

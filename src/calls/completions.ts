@@ -12,7 +12,8 @@ export const completions: Endpoint = {
     const prompt = body['prompt'] ?? '<|endoftext|>';
     const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1;
     const choices = prompts * Math.max(choicesOf(body['n']), choicesOf(body['best_of']));
-    const promptTokens = inputTokens(prompt, context.model.tokens);
+    const suffix = typeof body['suffix'] === 'string' ? context.model.tokens(body['suffix']) : 0;
+    const promptTokens = inputTokens(prompt, context.model.tokens) + prompts * suffix;
     const echoed = body['echo'] === true ? promptTokens * choices : 0;
     return {
       promptTokens,

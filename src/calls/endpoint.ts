@@ -1,7 +1,7 @@
 import type { Fields } from '../json.ts';
 import type { Call } from '../limits/limit.ts';
 import type { Quantities } from '../prices.ts';
-import type { Reader } from '../tokens/chat.ts';
+import type { Reader } from '../tokens/reader.ts';
 
 /** What an endpoint needs to say how much a call may use. */
 export interface EstimateContext {

@@ -1,23 +1,23 @@
-import { type Fields, listOf } from '../json.ts';
+import { type Fields, isFields } from '../json.ts';
 import type { Call } from '../limits/limit.ts';
+import type { Quantities } from '../prices.ts';
+import {
+  drawnImageTokens,
+  type EditedImageTokens,
+  editedImageTokens,
+  PER_IMAGE_PROMPT,
+} from '../tokens/image-generation.ts';
+import type { ImageSize } from '../tokens/image-size.ts';
+import { imageSizeOf } from '../tokens/images.ts';
 import { boundOf, choicesOf, type Endpoint, type EstimateContext } from './endpoint.ts';
 
-/**
- * Output tokens of one image of the gpt-image models by quality and size, from the table under "Calculating costs" of
- * the API's guide to image generation. An unknown or `auto` value counts as the dearest.
- */
-const OUTPUT_TOKENS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  low: { '1024x1024': 272, '1024x1536': 408, '1536x1024': 400 },
-  medium: { '1024x1024': 1_056, '1024x1536': 1_584, '1536x1024': 1_568 },
-  high: { '1024x1024': 4_160, '1024x1536': 6_240, '1536x1024': 6_208 },
-};
-const DEAREST = 6_240;
-/** Each partial image of a stream is billed this many tokens, says the same guide. */
+/** Each partial image of a stream is billed this many tokens, says the API's guide to image generation. */
 const PARTIAL_IMAGE = 100;
-/** Bounds on what one input image counts, by `input_fidelity`. */
-const INPUT_IMAGE = { low: 1_000, high: 7_000 };
-/** Images that one call may ask for: what an upload asks for that cannot be read. */
+/** A bound on the text that gpt-image-1.5 writes to itself for an image: 308 tokens at most in the recordings. */
+const OUTPUT_TEXT = 400;
+/** Images that one call may ask for and be given: what an upload that cannot be read counts as. */
 const MOST_IMAGES = 10;
+const MOST_INPUT_IMAGES = 16;
 
 export const imageGenerations: Endpoint = {
   path: '/images/generations',
@@ -39,26 +39,52 @@ export const imageVariations: Endpoint = {
   estimate: estimateImages,
 };
 
-function estimateImages({ model, body }: Call, context: EstimateContext) {
+function estimateImages({ model, body }: Call, context: EstimateContext): Quantities {
   const unread = Object.keys(body).length === 0;
   const images = unread ? MOST_IMAGES : choicesOf(body['n']);
   // dall-e models are billed by the image alone; a request without a model is theirs.
   if (!model.includes('image')) return { promptTokens: 0, completionTokens: 0, images };
-  const text = typeof body['prompt'] === 'string' ? context.model.tokens(body['prompt']) : 0;
-  const inputImages = unread ? MOST_IMAGES : inputImagesOf(body);
-  const imagePromptTokens = inputImages * INPUT_IMAGE[body['input_fidelity'] === 'low' ? 'low' : 'high'];
-  const partial = (boundOf(Number(body['partial_images'] ?? 0)) ?? 0) * PARTIAL_IMAGE;
-  const output = OUTPUT_TOKENS[String(body['quality'])]?.[String(body['size'])] ?? DEAREST;
+  const { image: imagePromptTokens, text } = inputTokens(model, body, unread);
+  const prompt = typeof body['prompt'] === 'string' ? context.model.tokens(body['prompt']) : 0;
+  const partial = partialImagesOf(body['partial_images']) * PARTIAL_IMAGE;
+  const drawn = drawnImageTokens(model, body['quality'], body['size']) + partial;
+  const written = /gpt-image-1\.5|latest/.test(model) ? OUTPUT_TEXT : 0;
   return {
-    promptTokens: text + imagePromptTokens,
-    completionTokens: images * (output + partial),
+    promptTokens: PER_IMAGE_PROMPT + prompt + text + imagePromptTokens,
+    completionTokens: images * (drawn + written),
     images,
     imagePromptTokens,
+    imageCompletionTokens: images * drawn,
   };
 }
 
-/** Input images and the mask: files of a form (`image`, `image[]`, `mask`) or references in JSON (`images`). */
-function inputImagesOf(body: Fields): number {
-  const files = [body['image'], body['image[]'], body['mask']].flat().filter((file) => file !== undefined);
-  return files.length + listOf(body['images']).length;
+/** A form holds the number as a text. */
+function partialImagesOf(value: unknown): number {
+  return boundOf(typeof value === 'string' ? Number(value) : value) ?? 0;
+}
+
+function inputTokens(model: string, body: Fields, unread: boolean): EditedImageTokens {
+  const inputs = unread ? Array.from({ length: MOST_INPUT_IMAGES }) : inputImagesOf(body);
+  const highFidelity = unread || body['input_fidelity'] === 'high';
+  let image = 0;
+  let text = 0;
+  for (const input of inputs) {
+    const tokens = editedImageTokens(model, highFidelity, sizeOf(input));
+    image += tokens.image;
+    text += tokens.text;
+  }
+  return { image, text };
+}
+
+/** Input images, the mask and the markup: files of a form (`image`, `image[]`, `image[0]`) or references in JSON. */
+function inputImagesOf(body: Fields): readonly unknown[] {
+  const named = Object.entries(body).filter(([name]) => /^(images?|mask|markup)(\[\d*\])?$/.test(name));
+  return named.flatMap(([, value]) => value).filter((value) => value !== undefined && value !== null);
+}
+
+/** Undefined for a file of a form: its bytes cannot be read at once. */
+function sizeOf(input: unknown): ImageSize | undefined {
+  if (typeof input === 'string') return imageSizeOf(input);
+  if (!isFields(input) || !('image_url' in input || 'file_id' in input)) return undefined;
+  return imageSizeOf(input['image_url']);
 }

@@ -1,5 +1,6 @@
 import { isFields } from '../json.ts';
-import { responsesPromptTokens } from '../tokens/chat.ts';
+import { promptAudioTokens } from '../tokens/audio.ts';
+import { responsesPromptTokens } from '../tokens/responses.ts';
 import { boundOf, type Endpoint } from './endpoint.ts';
 
 export const responses: Endpoint = {
@@ -9,6 +10,7 @@ export const responses: Endpoint = {
       promptTokens: responsesPromptTokens(body, context.model),
       completionTokens: boundOf(body['max_output_tokens']) ?? context.unboundedCompletion(1),
       images: 0,
+      audioPromptTokens: promptAudioTokens(body['input']),
     };
   },
   usageOfEvent(event) {

@@ -1,118 +1,65 @@
-import { type Fields, isFields, listOf } from '../json.ts';
-import { imageTokensBound } from './images.ts';
-import { roughSchemaTokens } from './tools.ts';
+import { type Fields, isFields, listOf, textOf } from '../json.ts';
+import { contentText } from './content.ts';
+import { type Form, formOf } from './form.ts';
+import { messagesTokens } from './messages.ts';
+import type { Reader } from './reader.ts';
+import { responseFormatTokens, schemaFormat } from './response-format.ts';
+import { callsOf } from './tool-calls.ts';
+import { chosenCallTokens, chosenFunction, toolsTokens } from './tools.ts';
 
-type Count = (text: string) => number;
-
-/** The model that reads a prompt. */
-export interface Reader {
-  readonly name: string;
-  /** It spends output tokens on reasoning, which a stream does not show. */
-  readonly reasoning: boolean;
-  /** Tokens of a text; an upper bound for one that no model could read. */
-  tokens(text: string): number;
-}
-
-/** Roles that are one token in every encoding. */
-const ROLES: ReadonlySet<string> = new Set(['system', 'developer', 'user', 'assistant', 'tool', 'function']);
-
-/** Tokens that frame each message, and those that prime the reply; seen in recordings of the API. */
-const PER_MESSAGE = 3;
-const PER_NAME = 1;
-const REPLY = 3;
-/** Each tool call of the history is wrapped in about this many tokens. */
-const PER_TOOL_CALL = 8;
+/** Tokens of the system message that the API adds where tools or a schema need one and the request has none. */
+const SYSTEM_MESSAGE = 4;
+/** Of a reply in a format, beside the format's name that it is marked with. */
+const PER_FORMATTED_REPLY = 2;
+/** UTF-16 units at the end of a text on which it depends how the line breaks behind it are read. */
+const TAIL = 64;
 
 /** Prompt tokens of a `/chat/completions` body: messages, tools, and the schema of the response. */
 export function chatPromptTokens(body: Fields, model: Reader): number {
-  let sum =
-    framing(model) +
-    roughSchemaTokens([body['tools'], body['functions'], schemaOf(body['response_format'])], model.tokens);
-  for (const message of listOf(body['messages'])) {
-    if (isFields(message)) sum += PER_MESSAGE + messageTokens(message, model);
+  const form = formOf(model);
+  const messages = listOf(body['messages']);
+  const sum = form.reply + messagesTokens(messages, model);
+  const { tools, functions, response_format } = body;
+  if (tools === undefined && functions === undefined && response_format === undefined) return sum;
+  return sum + declaredTokens(body, messages, model, form);
+}
+
+/** Tools and schema are sections of the first system message, below its text. */
+function declaredTokens(body: Fields, messages: readonly unknown[], model: Reader, form: Form): number {
+  const tools = listOf(body['tools']).length > 0 ? listOf(body['tools']) : listOf(body['functions']);
+  const format = schemaFormat(body['response_format']);
+  if (tools.length === 0 && format === undefined) return 0;
+  let sum = sectionsStart(messages, model);
+  if (tools.length > 0) {
+    sum += toolsTokens(tools, model, form.chatTools);
+    const chosen = form.startsCall ? chosenFunction(body['tool_choice'] ?? body['function_call']) : undefined;
+    if (chosen !== undefined) sum += chosenCallTokens(chosen, model);
+  }
+  if (format !== undefined) {
+    // Each section begins with an empty line, of which the start has one.
+    sum += responseFormatTokens(format, model) + (tools.length > 0 ? 1 : 0);
+    // With tools, a reply may be a call: it is not marked before it is known.
+    const replies = formattedReplies(messages) + (tools.length > 0 ? 0 : 1);
+    sum += replies * (PER_FORMATTED_REPLY + model.tokens(textOf(format['name'])));
   }
   return sum;
 }
 
-/** Prompt tokens of a `/responses` body: instructions, input items, tools, and the schema of the text. */
-export function responsesPromptTokens(body: Fields, model: Reader): number {
-  const format = isFields(body['text']) ? schemaOf(body['text']['format']) : undefined;
-  let sum = framing(model) + roughSchemaTokens([body['tools'], format], model.tokens);
-  for (const part of [body['instructions'], body['input']]) {
-    const items = typeof part === 'string' ? [{ role: 'user', content: part }] : listOf(part);
-    for (const item of items) {
-      if (isFields(item)) sum += PER_MESSAGE + messageTokens(item, model);
-    }
+/** Replies in the history that are texts. */
+function formattedReplies(messages: readonly unknown[]): number {
+  let replies = 0;
+  for (const message of messages) {
+    if (isFields(message) && message['role'] === 'assistant' && callsOf(message).length === 0) replies++;
   }
-  return sum;
+  return replies;
 }
 
-/** Only a schema is shown to the model; `text` and `json_object` add nothing to the prompt. */
-function schemaOf(format: unknown): unknown {
-  return isFields(format) && format['type'] === 'json_schema' ? format : undefined;
-}
-
-/** Reasoning models are framed with one token less. */
-function framing(model: Reader): number {
-  return model.reasoning ? REPLY - 1 : REPLY;
-}
-
-function messageTokens(message: Fields, model: Reader): number {
-  const count = model.tokens;
-  const { role } = message;
-  let sum = typeof role !== 'string' || ROLES.has(role) ? 1 : count(role);
-  if (typeof message['name'] === 'string') sum += PER_NAME + count(message['name']);
-  for (const name of ['content', 'refusal', 'arguments', 'output', 'summary']) {
-    sum += contentTokens(message[name], model);
+/** The empty line behind the text of the first system message, or the message that is added. */
+function sectionsStart(messages: readonly unknown[], model: Reader): number {
+  for (const message of messages) {
+    if (!isFields(message) || (message['role'] !== 'system' && message['role'] !== 'developer')) continue;
+    const end = contentText(message['content']).slice(-TAIL);
+    return model.tokens(`${end}\n\n`) - model.tokens(end);
   }
-  for (const call of [...listOf(message['tool_calls']), message['function_call']]) {
-    if (isFields(call)) sum += PER_TOOL_CALL + toolCallTokens(call, count);
-  }
-  return sum;
-}
-
-function contentTokens(content: unknown, model: Reader): number {
-  if (typeof content === 'string') return model.tokens(content);
-  let sum = 0;
-  for (const part of listOf(content)) {
-    if (isFields(part)) sum += partTokens(part, model);
-  }
-  return sum;
-}
-
-function partTokens(part: Fields, model: Reader): number {
-  for (const name of ['text', 'refusal']) {
-    const text = part[name];
-    if (typeof text === 'string') return model.tokens(text);
-  }
-  if (part['image_url'] !== undefined || part['type'] === 'input_image') {
-    const image = isFields(part['image_url']) ? part['image_url'] : part;
-    return imageTokensBound(model.name, image['detail']);
-  }
-  return dataTokensBound(part);
-}
-
-/** A token holds at least one byte, and base64 spends four characters on three bytes. */
-function dataTokensBound(part: Fields): number {
-  let length = 0;
-  for (const holder of [part['input_audio'], part['file'], part]) {
-    if (!isFields(holder)) continue;
-    for (const name of ['data', 'file_data']) {
-      const data = holder[name];
-      if (typeof data === 'string') length += data.length;
-    }
-  }
-  return Math.ceil((length * 3) / 4);
-}
-
-function toolCallTokens(call: Fields, count: Count): number {
-  let sum = 0;
-  for (const holder of [call['function'], call['custom'], call]) {
-    if (!isFields(holder)) continue;
-    for (const name of ['name', 'arguments', 'input']) {
-      const text = holder[name];
-      if (typeof text === 'string') sum += count(text);
-    }
-  }
-  return sum;
+  return SYSTEM_MESSAGE;
 }
