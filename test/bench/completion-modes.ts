@@ -39,7 +39,7 @@ export function completionModesTable(calls: readonly UnboundedCall[]): string {
   const used = sum(calls.map(({ tokens }) => tokens));
   const table = new Table({
     head: ['completion', 'reserved / used', 'in vain / used', 'too low: calls', 'too low: tokens / used'],
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const { name, reserve, observe } of modes) {
     let [reserved, vain, low, short] = [0, 0, 0, 0];
@@ -54,7 +54,7 @@ export function completionModesTable(calls: readonly UnboundedCall[]): string {
     const share = (value: number) => (value / used).toFixed(2);
     table.push([name, share(reserved), share(vain), percent(low / calls.length), percent(short / used)]);
   }
-  return `${calls.length} calls without a bound on their output, ${used} output tokens\n${table}`;
+  return `${calls.length} calls without a bound on their output, ${Math.round(used)} output tokens\n${table}`;
 }
 
 function sum(numbers: readonly number[]): number {

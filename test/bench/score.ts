@@ -5,6 +5,8 @@
  *
  *     npm run score -- <folder or file>... [--halves] [--half fit|check] [--only <regexp>] [--worst 3]
  *
+ * At the end, what each mode of `completion` would have reserved for the calls that set no bound on their output.
+ *
  * `--halves` scores two halves of the sources side by side, so that rules fitted on one can be checked on the other;
  * `--only` keeps the groups whose `endpoint family feature` it matches; `--worst` shows so many rows of each group.
  */
@@ -15,6 +17,7 @@ import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import Table from 'cli-table3';
 import { Budget } from '../../src/index.ts';
+import { completionModesTable, type UnboundedCall } from './completion-modes.ts';
 
 interface Row {
   id: string;
@@ -61,6 +64,8 @@ const FAMILIES: readonly (readonly [name: string, models: RegExp])[] = [
   ['image', /dall-e|gpt-image/],
 ];
 
+const BOUNDS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens'];
+
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -95,6 +100,16 @@ for (const half of options.halves ? (['fit', 'check'] as const) : [undefined]) {
 }
 const worst = worstRows(chosen, Number(options.worst));
 if (worst.length > 0) console.log(`\nworst rows\n${worstTable(worst)}`);
+const unbounded = scores.flatMap(({ row }) => unboundedCallOf(row));
+if (unbounded.length > 0) console.log(`\n${completionModesTable(unbounded)}`);
+
+function unboundedCallOf({ endpoint, model, request, usage, source }: Row): UnboundedCall[] {
+  const tokens = usage?.['completion_tokens'] ?? usage?.['output_tokens'];
+  const bounded = BOUNDS.some((name) => request[name] != null);
+  if (typeof tokens !== 'number' || bounded || !/^(chat\/completions|responses)$/.test(endpoint)) return [];
+  const choices = Math.max(1, Number(request['n'] ?? 1));
+  return [{ model, project: source.split(':')[0] ?? '', tokens: tokens / choices }];
+}
 
 function filesOf(path: string): string[] {
   if (!existsSync(path)) {
