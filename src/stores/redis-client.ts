@@ -2,6 +2,8 @@
 export interface RedisClient {
   evalSha(sha1: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  /** Whether the app has closed it. A script opens it again, as any operation of its Keyv does. */
+  isClosed(): boolean;
 }
 
 /** `@keyv/redis`, by what is used of it. */
@@ -22,6 +24,7 @@ interface NodeRedis {
   evalSha(sha1: string, script: Script): Promise<unknown>;
   eval(script: string, options: Script): Promise<unknown>;
   withCommandOptions?(options: { timeout: number }): NodeRedis;
+  on?(event: 'end' | 'disconnect', listener: () => void): unknown;
 }
 
 /** A command leaves the queue of a client without connection after this many milliseconds: its caller waits no longer. */
@@ -30,12 +33,21 @@ const QUEUED = 10_000;
 export function nodeRedisClient(adapter: NodeRedisAdapter): RedisClient {
   let connected: NodeRedis | undefined;
   let connecting: Promise<NodeRedis> | undefined;
+  let closed = false;
+  // By the app, or by the adapter when it cannot connect. Not one that loses its server, even if it gives up.
+  const onClosed = () => {
+    closed = connecting === undefined;
+  };
   // All wait for one connect: the adapter hands out a client that is not connected to whoever comes second.
   const connect = () => {
     connecting ??= adapter
       .getClient()
       .then((client) => {
+        // The second is that of a cluster.
+        if (client !== connected)
+          for (const event of ['end', 'disconnect'] as const) client.on?.(event, onClosed);
         connected = client;
+        closed = false;
         return client;
       })
       .finally(() => {
@@ -48,10 +60,15 @@ export function nodeRedisClient(adapter: NodeRedisAdapter): RedisClient {
     return command(client.isReady === false ? bounded(client) : client);
   };
   return {
-    evalSha: (sha1, keys, args) =>
-      run((client) => client.evalSha(sha1, { keys: keys as string[], arguments: args as string[] })),
+    evalSha(sha1, keys, args) {
+      const script = { keys: keys as string[], arguments: args as string[] };
+      // The way of nearly all calls, without promises of our own.
+      if (connected?.isReady === true) return connected.evalSha(sha1, script);
+      return run((client) => client.evalSha(sha1, script));
+    },
     eval: (script, keys, args) =>
       run((client) => client.eval(script, { keys: keys as string[], arguments: args as string[] })),
+    isClosed: () => closed && connected?.isOpen !== true,
   };
 }
 
@@ -72,6 +89,8 @@ export function ioRedisClient(client: IoRedis): RedisClient {
   return {
     evalSha: (sha1, keys, args) => client.evalsha(sha1, keys.length, ...keys, ...args),
     eval: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
+    // It refuses commands then, by itself.
+    isClosed: () => false,
   };
 }
 

@@ -23,7 +23,7 @@ export class RedisStore implements CounterStore {
     const numbers: (number | null)[] = [0];
     let latestStart = 0;
     for (const { amount, room, span } of ops) {
-      numbers.push(amount, finite(room), endOf(span));
+      numbers.push(finite(amount), finite(room), endOf(span));
       if (span !== undefined && span.start > latestStart) latestStart = span.start;
     }
     numbers[0] = latestStart;
@@ -47,9 +47,9 @@ export class RedisStore implements CounterStore {
   ): Promise<void> {
     const numbers: (number | null)[] = [];
     for (const { reserved, used, span } of ops) {
-      numbers.push(reserved, used, span?.start ?? null, endOf(span));
+      numbers.push(finite(reserved), finite(used), span?.start ?? null, endOf(span));
     }
-    await this.#run(this.#keys(reservation, ops), [
+    await this.#deliver(this.#keys(reservation, ops), [
       'settle',
       momentOf(now),
       recordOf(reservation),
@@ -79,11 +79,11 @@ export class RedisStore implements CounterStore {
   }
 
   async note(name: string, text: string): Promise<void> {
-    await this.#run([this.#note(name)], ['note', '', text]);
+    await this.#deliver([this.#note(name)], ['note', '', text]);
   }
 
   async noted(name: string): Promise<string | undefined> {
-    const text = await this.#run([this.#note(name)], ['noted', '']);
+    const text = await this.#deliver([this.#note(name)], ['noted', '']);
     return typeof text === 'string' ? text : undefined;
   }
 
@@ -103,6 +103,12 @@ export class RedisStore implements CounterStore {
 
   #note(name: string): string {
     return `${this.#prefix}note:${safeKey(name)}`;
+  }
+
+  /** Runs what no caller waits for: that does not open again what the app has closed, and so keeps no process alive. */
+  #deliver(keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    if (this.#client.isClosed()) throw new Error('the connection to the server was closed by the app');
+    return this.#run(keys, args);
   }
 
   async #run(keys: readonly string[], args: readonly string[]): Promise<unknown> {
