@@ -8,8 +8,6 @@ export class BudgetClock {
   /** Of the store's clock from this machine's, in milliseconds, and by how much it may be wrong. */
   #offset = 0;
   #error = Infinity;
-  /** When the offset was changed last, by the clock that it gives. */
-  #changedAt = -Infinity;
 
   constructor(given: (() => number) | undefined, scope: 'process' | 'machine' | 'shared') {
     this.#given = given;
@@ -28,15 +26,14 @@ export class BudgetClock {
   learn(storeNow: number, sentAt: number): void {
     if (!this.#storeCounts) return;
     const now = this.now();
-    // Sent before the offset was changed: the two moments cannot be compared.
-    if (sentAt > now || (sentAt < this.#changedAt && this.#changedAt <= now)) return;
+    // The clock was put back meanwhile, by another answer: the two moments cannot be compared.
+    if (sentAt > now) return;
     const error = Math.abs(now - sentAt) / 2;
     const correction = storeNow - (now + sentAt) / 2;
     // A more exact reading is better; one that contradicts the last says that a clock was set.
     if (error <= this.#error || Math.abs(correction) > error + this.#error) {
       this.#offset += correction;
       this.#error = error;
-      this.#changedAt = this.now();
     }
   }
 }

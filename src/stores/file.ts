@@ -54,8 +54,8 @@ export function fileStore(path: string): FileStore {
  * The values that an app keeps in a `fileStore` through Keyv, of version 5 or 6, and the counters of its budgets.
  * `clear()` leaves the counters.
  *
- * There is no `hasMany` (nor any other of its optional methods but `getMany` and `iterator`): with all of them, version
- * 6 would take the adapter for one that puts the namespace before keys itself. As it is, both versions do that.
+ * It has no `hasMany`, `setMany` and `deleteMany`: with all the methods of an adapter, version 6 would take it for one
+ * that puts the namespace before keys itself. As it is, both versions do that.
  */
 export class FileStore extends EventEmitter<{ error: [error: unknown] }> {
   /** Version 5 iterates only over stores whose dialect it knows. */

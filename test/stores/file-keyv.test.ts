@@ -91,12 +91,13 @@ describe.each(Object.entries(versions))('%s on a file', (_name, open) => {
   });
 
   test('clears its own namespace only', async () => {
-    const namespaces = ['a', 'a_', 'ab', 'a%', 'A', 'b'];
+    const namespaces = ['a', 'a_', 'ab', 'a%', 'A', 'b', 'b%', 'b0', 'bc'];
     for (const namespace of namespaces) await open(path, namespace).set('key', namespace);
     await open(path, 'a_').clear();
     await open(path, 'a%').clear();
+    await open(path, 'b').clear();
     const left = await Promise.all(namespaces.map((namespace) => open(path, namespace).get('key')));
-    expect(left).toEqual(['a', undefined, 'ab', undefined, 'A', 'b']);
+    expect(left).toEqual(['a', undefined, 'ab', undefined, 'A', undefined, 'b%', 'b0', 'bc']);
   });
 
   test('iterates over the values of its namespace, however many', async () => {

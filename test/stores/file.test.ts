@@ -10,13 +10,16 @@ import { type FileStore, fileStore } from '../../src/stores/file.ts';
 import { FileStoreError } from '../../src/stores/sqlite.ts';
 import { type AdmitOp, RESERVATION_KEPT, type StoredReservation } from '../../src/stores/store.ts';
 import { conformance } from '../conformance.ts';
-import { start } from '../support/server.ts';
+import { start, stop } from '../support/server.ts';
 import { type Answer, HOT, hot, type Task } from './file-child.ts';
 
 const opened: FileStore[] = [];
+const running: Child[] = [];
 afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
+  // First: one that has a file locked would keep it from being closed.
+  for (const child of running.splice(0)) await child.kill();
   for (const store of opened.splice(0)) await store.disconnect();
 });
 
@@ -60,10 +63,15 @@ class Child {
     const program = join(import.meta.dirname, 'file-child.ts');
     const [command = '', ...rest] = [...wrapper, process.execPath, program, task, path, ...args.map(String)];
     this.process = start(command, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    running.push(this);
   }
 
   async ready(): Promise<this> {
-    await once(this.process, 'message');
+    const ended = once(this.process, 'exit').then(([code]) => {
+      throw new Error(`the child ended with code ${code}`);
+    });
+    await Promise.race([once(this.process, 'message'), ended]);
+    ended.catch(() => undefined);
     return this;
   }
 
@@ -79,9 +87,7 @@ class Child {
   }
 
   async kill(): Promise<void> {
-    const ended = once(this.process, 'exit');
-    this.process.kill('SIGKILL');
-    await ended;
+    await stop(this.process, 'SIGKILL');
   }
 }
 
@@ -303,6 +309,7 @@ describe('the file', () => {
     );
     expect((await counters.read(['fixed', 'moving'], now + 9)).values).toEqual([5, 600]);
     expect((await counters.read(['fixed', 'moving'], now + 10)).values).toEqual([undefined, 600]);
+    expect((await counters.read(['moving'], now + 99 + 600_000)).values).toEqual([600]);
     expect((await counters.read(['moving'], now + 100 + 600_000)).values).toEqual([undefined]);
     expect(await counters.reservations('team', now + RESERVATION_KEPT - 1)).toHaveLength(1);
     expect(await counters.reservations('team', now + RESERVATION_KEPT)).toEqual([]);
