@@ -4,7 +4,7 @@ import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { Estimator, usageFor } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
-import { checkKey, fieldsOf } from './checks.ts';
+import { checkKey, fieldsOf, positive } from './checks.ts';
 import { BudgetClock } from './clock.ts';
 import { BudgetOptionError, BudgetStoreError } from './errors.ts';
 import { type BudgetEvent, type BudgetEvents, Events } from './events.ts';
@@ -45,13 +45,16 @@ export class Budget {
   readonly #events = new Events();
   readonly #admissions: Admissions;
   readonly #estimator: Estimator;
+  /** Told of errors that the Keyv instance emits, as long as this budget is there. */
+  readonly #disconnected: (cause: unknown) => void;
   readonly #calls: CallAdmissions;
 
   constructor(options: BudgetOptions = {}) {
     this.#options = resolveOptions(options);
     const { store, storeTimeout, clock, completion, onStoreError, prices } = this.#options;
     const failed = (error: BudgetStoreError) => this.#events.emit('storeError', () => error);
-    const counters = counterStore(store, (cause) => failed(new BudgetStoreError('connect', cause)));
+    this.#disconnected = (cause) => failed(new BudgetStoreError('connect', cause));
+    const counters = counterStore(store, this.#disconnected);
     this.#clock = new BudgetClock(clock, counters.scope);
     const watched = new WatchedStore(counters, storeTimeout);
     this.#ledger = new Ledger(watched, onStoreError, this.#clock, failed);
@@ -140,6 +143,7 @@ export class Budget {
     await this.#ledger.reset(
       own,
       charges.filter((charge) => charge.key === own),
+      this.#options.storeTimeout,
     );
   }
 
@@ -163,9 +167,15 @@ export class Budget {
       }));
   }
 
-  /** Resolves when all settlements and refunds so far are in the store. */
-  async flush(): Promise<void> {
-    await this.#ledger.flush();
+  /**
+   * Resolves when all settlements and refunds so far are in the store.
+   *
+   * @param options `timeout`: how long to wait, in milliseconds, > 0. Default: as long as it takes.
+   * @throws BudgetStoreError if they are not by then; they are tried on
+   */
+  async flush(options: { readonly timeout?: number } = {}): Promise<void> {
+    const { timeout } = fieldsOf('flush', options, ['timeout']);
+    await this.#ledger.flush(timeout === undefined ? Infinity : positive('flush.timeout', timeout));
   }
 
   /** Calls `listener` at every event of a kind. What it throws surfaces as an uncaught exception, not in the call. */

@@ -15,6 +15,8 @@ interface DeferredCharge {
 
 interface Deferred {
   readonly reservation: StoredReservation;
+  /** As for `CounterStore.settle`. */
+  readonly certain: boolean;
   readonly charges: readonly DeferredCharge[];
 }
 
@@ -27,9 +29,11 @@ export function deferredText({
   usage,
   reservedAt,
   charges,
+  certain,
 }: OpenReservation): string {
   const deferred: Deferred = {
     reservation: { id, key, endpoint, model, usage, reservedAt },
+    certain,
     charges: charges.map(({ limit, storeKey, requested, bounds: { span } }) => ({
       key: storeKey,
       unit: limit.unit,
@@ -43,7 +47,7 @@ export function deferredText({
 
 /** Reads what `deferredText` wrote. */
 export function readDeferred(text: string) {
-  const { reservation, charges } = JSON.parse(text) as Deferred;
+  const { reservation, certain, charges } = JSON.parse(text) as Deferred;
   const settleOps = (usage: Usage | undefined): SettleOp[] =>
     charges.map(({ key, unit, perUnit, reserved, span }) => {
       const used = (usage?.[unit] ?? 0) * perUnit;
@@ -51,5 +55,5 @@ export function readDeferred(text: string) {
       const { start, end } = span;
       return { key, span: { start, end: end ?? Infinity }, reserved, used: Math.round(used) };
     });
-  return { reservation, settleOps };
+  return { reservation, certain, settleOps };
 }

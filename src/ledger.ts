@@ -4,6 +4,7 @@ import { BudgetStoreError } from './errors.ts';
 import type { Charge } from './limits/charge.ts';
 import type { OpenReservation } from './reservation.ts';
 import { Settlements } from './settlements.ts';
+import { isRefusal } from './stores/refusal.ts';
 import type {
   Admission,
   AdmitOp,
@@ -13,7 +14,7 @@ import type {
   SettleOp,
   StoredReservation,
 } from './stores/store.ts';
-import { isPromise, StoreAway } from './stores/watched.ts';
+import { isPromise, StoreAway, StoreTimeout } from './stores/watched.ts';
 import type { Usage } from './usage.ts';
 
 /** What counters hold, and the charges that they are of. */
@@ -81,8 +82,8 @@ export class Ledger {
     const error = this.#failure('admit', cause);
     reservation.certain = false;
     if (this.#onStoreError === 'allow') return uncounted(this.#clock.now());
-    // It may have been admitted all the same, its answer lost.
-    if (!(cause instanceof StoreAway)) this.settle(reservation, undefined);
+    // It may have been admitted all the same, its answer lost: unless it was not sent, or the store refused it.
+    if (!(cause instanceof StoreAway) && !isRefusal(cause)) this.settle(reservation, undefined);
     throw error;
   }
 
@@ -119,9 +120,9 @@ export class Ledger {
     this.#settlements.add(async () => {
       const text = await this.#store.noted(name, this.#clock.imposed());
       if (text === undefined || text === SETTLED) return;
-      const { reservation, settleOps } = readDeferred(text);
+      const { reservation, certain, settleOps } = readDeferred(text);
       const usage = await usageOf(reservation.model);
-      await this.#store.settle(reservation, settleOps(usage), true, this.#clock.imposed());
+      await this.#store.settle(reservation, settleOps(usage), certain, this.#clock.imposed());
       await this.#store.note(name, SETTLED, this.#clock.imposed());
       settled(reservation, usage);
     });
@@ -146,9 +147,13 @@ export class Ledger {
     }
   }
 
-  /** Once all settlements so far are in the store: forgets the counters and open reservations of a key. @throws BudgetStoreError */
-  async reset(key: string, charges: readonly Charge[]): Promise<void> {
-    await this.flush();
+  /**
+   * Once all settlements so far are in the store: forgets the counters and open reservations of a key.
+   *
+   * @throws BudgetStoreError
+   */
+  async reset(key: string, charges: readonly Charge[], timeout: number): Promise<void> {
+    await this.flush(timeout);
     await this.#ask('reset', async () => {
       const now = this.#clock.imposed();
       // Settled later, they would take back what others have used by then.
@@ -164,8 +169,10 @@ export class Ledger {
     return this.#ask('list reservations', () => this.#store.reservations(key, this.#clock.imposed()));
   }
 
-  async flush(): Promise<void> {
-    await this.#settlements.flush();
+  /** @throws BudgetStoreError if not all settlements are in the store after so many milliseconds */
+  async flush(timeout: number): Promise<void> {
+    if (await this.#settlements.flush(timeout)) return;
+    throw this.#failure('flush', new StoreTimeout(`not all is delivered after ${timeout} ms`));
   }
 
   async #ask<T>(operation: string, operate: () => Awaitable<T>): Promise<T> {

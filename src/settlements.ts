@@ -7,6 +7,8 @@ const FIRST_DELAY = 50;
 const LAST_DELAY = 5_000;
 /** Delivered at once when the store is back. */
 const BATCH = 64;
+/** Of a timer, in milliseconds: 24 days. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 /** Most that are kept while the store is away; beyond it the oldest are given up, and their estimates stand. */
 const MOST_KEPT = 100_000;
 
@@ -51,13 +53,22 @@ export class Settlements {
     void delivered.then(() => this.#undelivered.delete(delivered));
   }
 
-  /** Resolves when everything added before is in the store. */
-  async flush(): Promise<void> {
-    if (this.#undelivered.size === 0) return;
+  /**
+   * Whether everything added before is in the store: resolves when it is, or after the time given.
+   *
+   * @param timeout milliseconds; Infinity: as long as it takes
+   */
+  async flush(timeout: number): Promise<boolean> {
+    if (this.#undelivered.size === 0) return true;
+    const all = Promise.all(this.#undelivered).then(() => true);
     // The pauses between tries let the process end; who waits here wants them to come to their end.
-    const alive = setInterval(() => undefined, LAST_DELAY);
-    await Promise.all(this.#undelivered);
-    clearInterval(alive);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), Math.min(timeout, LONGEST_TIMER));
+    });
+    const delivered = await Promise.race([all, late]);
+    clearTimeout(timer);
+    return delivered || timeout > LONGEST_TIMER ? all : false;
   }
 
   /** Whether the store took it. */

@@ -431,6 +431,37 @@ describe('a store that fails', () => {
     expect(operations).toEqual(expect.arrayContaining(['admit', 'read', 'reset']));
   });
 
+  test('that refuses an admission by its own answer has written nothing: there is nothing to take back', async () => {
+    const refusals = [
+      Object.assign(new Error('WRONGTYPE'), { name: 'ReplyError' }),
+      Object.assign(new Error('permission denied'), { severity: 'ERROR', code: '42501' }),
+      Object.assign(new Error('read only'), { sqlState: 'HY000', errno: 1290 }),
+    ];
+    for (const failure of refusals) {
+      const store = Object.assign(new RemoteStore(), { failure });
+      const { budget } = setUp({ store, limits });
+      await expect(budget.reserve({ usage: { tokens: 1 } })).rejects.toMatchObject({ cause: failure });
+      await budget.flush();
+      expect(store.asked).toEqual(['admit']);
+    }
+  });
+
+  test('keeps a flush waiting no longer than it is told', async () => {
+    const store = new RemoteStore();
+    const { budget } = setUp({ store, limits });
+    const reservation = await budget.reserve({ usage: { tokens: 40 } });
+    store.failure = broken;
+    reservation.refund();
+    await expect(budget.flush({ timeout: 1 })).rejects.toMatchObject({
+      name: 'BudgetStoreError',
+      operation: 'flush',
+    });
+    store.failure = undefined;
+    await budget.flush({ timeout: 1e12 });
+    expect(await used(budget)).toEqual([0]);
+    await expect(budget.flush({ timeout: 0 })).rejects.toThrow('flush.timeout: expected a finite number > 0');
+  });
+
   test("lets calls pass with onStoreError: 'allow', tells, and counts them when it is back", async () => {
     const store = new RemoteStore();
     const { budget } = setUp({ store, limits, onStoreError: 'allow' });

@@ -16,35 +16,50 @@ export interface KeyvInstance {
   delete(key: string): unknown;
 }
 
-/** The counters of each Keyv instance: budgets on the same instance share them. */
-const known = new WeakMap<object, CounterStore>();
+type Failed = (error: unknown) => void;
+
+/** What belongs to a Keyv instance: its counters, which budgets on it share, and whom to tell of its errors. */
+interface Known {
+  readonly counters: CounterStore;
+  /** Weak, for an app may make many budgets on one instance. */
+  readonly told: Set<WeakRef<Failed>>;
+}
+
+const known = new WeakMap<object, Known>();
 
 /**
  * The store of counters for the value of the `store` option: a Keyv instance, whose adapter is recognised by what it
  * can do, or a CounterStore of one's own.
  *
- * @param failed told of the errors that the instance emits, which belong to no operation
+ * @param failed told of the errors that the instance emits, which belong to no operation; held weakly
  * @throws BudgetOptionError if it is neither
  */
-export function counterStore(store: unknown, failed: (error: unknown) => void): CounterStore {
+export function counterStore(store: unknown, failed: Failed): CounterStore {
   if (store === undefined) return new MemoryStore();
   if (isCounterStore(store)) return store;
   if (!isKeyv(store)) throw new BudgetOptionError('budget.store', 'a Keyv instance', store);
-  const layers = layersOf(store);
-  listen(layers, failed);
-  let counters = known.get(store);
-  if (counters === undefined) {
-    counters = countersOf(store, layers, failed);
-    known.set(store, counters);
-  }
+  const { counters, told } = known.get(store) ?? know(store);
+  told.add(new WeakRef(failed));
   return counters;
 }
 
-function countersOf(
-  keyv: KeyvInstance,
-  layers: readonly object[],
-  failed: (error: unknown) => void,
-): CounterStore {
+function know(keyv: KeyvInstance): Known {
+  const told = new Set<WeakRef<Failed>>();
+  const tell: Failed = (error) => {
+    for (const ref of told) {
+      const failed = ref.deref();
+      if (failed === undefined) told.delete(ref);
+      else failed(error);
+    }
+  };
+  const layers = layersOf(keyv);
+  listen(layers, tell);
+  const made = { counters: countersOf(keyv, layers, tell), told };
+  known.set(keyv, made);
+  return made;
+}
+
+function countersOf(keyv: KeyvInstance, layers: readonly object[], failed: Failed): CounterStore {
   const namespace = keyv.namespace ?? '';
   for (const adapter of layers) {
     if (adapter instanceof Map) return new MemoryStore();
@@ -90,7 +105,7 @@ function layersOf(keyv: KeyvInstance): object[] {
 }
 
 /** An error event that nobody listens to may end the process; one that is passed on is told once. */
-function listen(layers: readonly object[], failed: (error: unknown) => void): void {
+function listen(layers: readonly object[], failed: Failed): void {
   let last: unknown;
   const once = (error: unknown) => {
     if (error !== last) failed(error);

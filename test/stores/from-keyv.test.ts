@@ -28,6 +28,7 @@ function adapter(more: object = {}) {
     delete: async () => true,
     clear: async () => undefined,
     on: (_: string, listener: (error: unknown) => void) => listeners.push(listener),
+    heard: () => listeners.length,
     fail: (error: unknown) => {
       for (const listener of listeners) listener(error);
     },
@@ -72,6 +73,18 @@ describe.each([
     expect(heard.mock.calls[0]?.[0]).toMatchObject({ operation: 'connect', cause: error });
     expect(String(heard.mock.calls[0]?.[0])).not.toContain('hunter2');
   });
+});
+
+test('an instance is listened to once, however many budgets are made on it', () => {
+  const store = adapter();
+  const keyv = new Keyv({ store: store as never });
+  const before = store.heard();
+  const budgets = Array.from({ length: 200 }, () => new Budget({ store: keyv as never }));
+  expect(store.heard() - before).toBe(1);
+  const heard = vi.fn();
+  for (const budget of budgets) budget.on('storeError', heard);
+  store.fail(new Error('gone'));
+  expect(heard).toHaveBeenCalledTimes(200);
 });
 
 test.each([

@@ -74,7 +74,7 @@ export class RedisCluster {
 function settings(folder: string, node: number, bus: number): string[] {
   const file = ['--dir', folder, '--cluster-config-file', `node-${node}.conf`];
   // A node that is away leaves the others their own slots.
-  const coverage = ['--cluster-require-full-coverage', 'no', '--cluster-node-timeout', '1000'];
+  const coverage = ['--cluster-require-full-coverage', 'no', '--cluster-node-timeout', '500'];
   return ['--cluster-enabled', 'yes', '--cluster-port', String(bus), ...file, ...coverage];
 }
 
