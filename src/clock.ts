@@ -4,27 +4,30 @@
  */
 export class BudgetClock {
   readonly #given: (() => number) | undefined;
-  readonly #storeCounts: boolean;
+  readonly #learns: boolean;
   /** Of the store's clock from this machine's, in milliseconds, and by how much it may be wrong. */
   #offset = 0;
   #error = Infinity;
 
   constructor(given: (() => number) | undefined, scope: 'process' | 'machine' | 'shared') {
     this.#given = given;
-    this.#storeCounts = given === undefined && scope === 'shared';
+    this.#learns = given === undefined && scope === 'shared';
   }
 
   /** Unix milliseconds. */
   readonly now = (): number => (this.#given === undefined ? Date.now() + this.#offset : this.#given());
 
-  /** The moment that a store is to count by; undefined: by its own clock. */
+  /**
+   * The moment that a store is to count by; undefined: by its own clock, when it does what it is asked. A moment read here
+   * would be old by then if the operation had to wait, and its window over and forgotten, so that it could be filled again.
+   */
   imposed(): number | undefined {
-    return this.#storeCounts ? undefined : this.now();
+    return this.#given?.();
   }
 
   /** The present as the store told it, in answer to a request that was sent at `sentAt` by `now()`. */
   learn(storeNow: number, sentAt: number): void {
-    if (!this.#storeCounts) return;
+    if (!this.#learns) return;
     const now = this.now();
     // The clock was put back meanwhile, by another answer: the two moments cannot be compared.
     if (sentAt > now) return;
