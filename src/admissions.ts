@@ -83,7 +83,7 @@ export class Admissions {
         if (tries > 1) return this.#admitAt(applicant, usage, admission.now, tries - 1);
         throw new BudgetStoreError(
           'admit',
-          new Error('its clock runs too fast for the windows of the limits'),
+          new Error('it answers more slowly than the windows of the limits last'),
         );
       }
       if (admission.admitted !== true) {

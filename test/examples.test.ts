@@ -9,7 +9,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 
 /** Runs a program on the built package, as a user would; what it printed. */
 async function node(args: string[], env: Record<string, string> = {}): Promise<string> {
-  const { OPENAI_API_KEY: _, ...rest } = process.env;
+  const { OPENAI_API_KEY: _key, REDIS_URL: _url, ...rest } = process.env;
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     cwd: ROOT,
     env: { ...rest, NO_COLOR: '1', ...env },
@@ -24,6 +24,12 @@ test('the demo shows each call and ends in a QuotaExceeded', async () => {
     'QuotaExceeded: 429 Rate limit reached for gpt-4o-mini in team-search on tokens per min (TPM)',
   );
   expect(output).toContain("'x-ratelimit-remaining-tokens'");
+});
+
+test('workers on one file spend a budget together, and not more', async () => {
+  const output = await node(['examples/workers.ts']);
+  expect(output).toMatch(/cost per month: 0\.04\d+ of 0\.05/);
+  expect(output).toMatch(/│ its limit/);
 });
 
 test('the example of how to mock passes its own tests', async () => {

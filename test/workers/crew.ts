@@ -2,9 +2,9 @@ import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Job, Question, Standing } from './job.ts';
 import type { Place } from './open.ts';
 import type { Trace } from './trace.ts';
-import type { Job, Question, Standing } from './work.ts';
 import type { Order } from './worker.ts';
 
 const PROGRAM = join(import.meta.dirname, 'worker.ts');

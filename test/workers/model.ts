@@ -1,4 +1,4 @@
-import type { TestLimit } from './limits.ts';
+import { periodOf, type TestLimit } from './limits.ts';
 
 /**
  * What a limit is, from its definition: the other side of the test. Shares no code with the source, and counts in the
@@ -18,22 +18,18 @@ export interface Counter {
 
 /** One window of a fixed limit: whole numbers from 0 up to the max. */
 export class Quota implements Counter {
-  readonly #max: number;
+  readonly #limit: TestLimit;
   #used = 0;
 
-  constructor({ max }: TestLimit) {
-    this.#max = max;
-  }
-
-  get used(): number {
-    return this.#used;
+  constructor(limit: TestLimit) {
+    this.#limit = limit;
   }
 
   decide(asked: number, admitted: boolean, value = 0): { fits: boolean } {
     const before = admitted ? value - asked : value;
-    if (before !== this.#used) throw new Error(`the store says ${before}, but ${this.#used} are used`);
+    if (before !== this.#used) throw unlike(this.#limit, before, this.#used, this.#used);
     if (admitted) this.#used += asked;
-    return { fits: before + asked <= this.#max };
+    return { fits: before + asked <= this.#limit.max };
   }
 
   settle(change: number): void {
@@ -57,7 +53,7 @@ interface Change {
  * is used than the max. After a settlement above the estimate more may be used: debt, that drains first.
  */
 export class Bucket implements Counter {
-  readonly #max: number;
+  readonly #limit: TestLimit;
   /** Units that drain in a millisecond. */
   readonly #rate: number;
   readonly #changes: Change[] = [];
@@ -67,9 +63,9 @@ export class Bucket implements Counter {
   #settled = 0;
   #raised = 0;
 
-  constructor({ max }: TestLimit, period: number) {
-    this.#max = max;
-    this.#rate = max / period;
+  constructor(limit: TestLimit) {
+    this.#limit = limit;
+    this.#rate = limit.max / periodOf(limit);
   }
 
   /** When all that is used will have drained, in Unix milliseconds. */
@@ -84,15 +80,13 @@ export class Bucket implements Counter {
     // met it late, all that it added is still there. As long as the bucket is in use, both are the same.
     const least = Math.max(0, this.#used - (now - this.#at) * this.#rate + this.#settled);
     const most = Math.max(least, this.#raised);
-    if (before < least - NOISE || before > most + NOISE) {
-      throw new Error(`the store says ${before}, but between ${least} and ${most} are used`);
-    }
+    if (before < least - NOISE || before > most + NOISE) throw unlike(this.#limit, before, least, most);
     if (admitted) this.#changes.push({ admittedAt: now, amount: asked });
     this.#used = used;
     this.#at = now;
     this.#settled = 0;
     this.#raised = 0;
-    return { fits: before + asked <= this.#max + (admitted ? NOISE : -NOISE) };
+    return { fits: before + asked <= this.#limit.max + (admitted ? NOISE : -NOISE) };
   }
 
   settle(change: number): void {
@@ -111,9 +105,13 @@ export class Bucket implements Counter {
       let net = 0;
       for (const { admittedAt: to, amount } of this.#changes.slice(i)) {
         net += amount;
-        if (to === undefined || net <= this.#max + (to - from) * this.#rate + NOISE) continue;
-        throw new Error(`${net} were admitted in ${to - from} ms, beyond ${this.#max}`);
+        if (to === undefined || net <= this.#limit.max + (to - from) * this.#rate + NOISE) continue;
+        throw new Error(`${net} were admitted in ${to - from} ms, beyond ${this.#limit.max}`);
       }
     }
   }
+}
+
+function unlike({ name }: TestLimit, said: number, least: number, most: number): Error {
+  return new Error(`${name}: the store says that ${said} are used, but from ${least} to ${most} are`);
 }

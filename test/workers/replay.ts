@@ -1,4 +1,4 @@
-import { type Amounts, periodOf, type TestLimit, windowAt } from './limits.ts';
+import { type Amounts, type TestLimit, windowAt } from './limits.ts';
 import { Bucket, type Counter, Quota } from './model.ts';
 import type { Decision, Trace } from './trace.ts';
 
@@ -70,7 +70,7 @@ export class Replay {
     const id = [limit.name, limit.key ?? user, fixed ? windowAt(limit, now).start : 'rolling'].join();
     const known = this.#counters.get(id);
     if (known !== undefined) return known;
-    const made = fixed ? new Quota(limit) : new Bucket(limit, periodOf(limit));
+    const made = fixed ? new Quota(limit) : new Bucket(limit);
     this.#counters.set(id, made);
     return made;
   }

@@ -1,47 +1,12 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
-import {
-  Budget,
-  GovernedOpenAI,
-  type LimitUsage,
-  type OpenReservationInfo,
-  QuotaExceeded,
-} from '../../src/index.ts';
+import { Budget, GovernedOpenAI, QuotaExceeded } from '../../src/index.ts';
 import type { CounterStore } from '../../src/stores/store.ts';
 import { type Answer, billed, type Call, randomCall, randomNumbers } from './calls.ts';
-import { budgetOptions, MODEL, type TestLimit, windowAt } from './limits.ts';
+import type { Job, Question, Standing } from './job.ts';
+import { budgetOptions, MODEL, windowAt } from './limits.ts';
 import { currentCall, RecordingStore, underWay } from './recording-store.ts';
 import type { Trace } from './trace.ts';
 import { fetchOf, PIECE, respond } from './upstream.ts';
-
-/** What a worker is told to do. */
-export interface Job {
-  /**
-   * `calls`: so many in each lane. `hang`: one in each lane, that is never answered. `windows`: from the end of a window
-   * of the first limit on, in each lane, until it was denied in the next window as well, or so many were admitted.
-   */
-  readonly kind: 'calls' | 'hang' | 'windows';
-  /** Distinguishes this run from others on the same store. */
-  readonly scope: string;
-  readonly worker: number;
-  /** Calls at the same time. */
-  readonly lanes: number;
-  /** In each lane, one after the other. */
-  readonly calls: number;
-  readonly limits: readonly TestLimit[];
-}
-
-/** Asks a worker how the limits stand. */
-export interface Question {
-  readonly limits: readonly TestLimit[];
-  readonly users: readonly string[];
-}
-
-/** How the limits stand for a user, and what is open, as the public API tells it. */
-export interface Standing {
-  readonly user: string;
-  readonly usage: readonly LimitUsage[];
-  readonly reservations: readonly OpenReservationInfo[];
-}
 
 /** Of so many lanes of `windows`, one begins with a call that is answered in the next window only. */
 const HELD_EVERY = 4;

@@ -1,6 +1,8 @@
 /** A worker process: does what it is told, one order after the other, and answers each. */
+
+import type { Job, Question } from './job.ts';
 import { OpenStore, type Place } from './open.ts';
-import { type Job, type Question, report, work } from './work.ts';
+import { report, work } from './work.ts';
 
 export type Order =
   | { readonly kind: 'open'; readonly place: Place }

@@ -3,11 +3,21 @@ import type { OpenReservationInfo } from '../../src/index.ts';
 import { describeWith } from '../support/server.ts';
 import { USER_NAMES } from './calls.ts';
 import { Crew, WorkerProcess } from './crew.ts';
+import type { Standing } from './job.ts';
 import { type Amounts, amountsOf, type TestLimit } from './limits.ts';
 import { Replay } from './replay.ts';
 import { STORES } from './stores.ts';
 import type { Decision } from './trace.ts';
-import type { Standing } from './work.ts';
+
+/*
+ * The promise, with real processes: forked workers with many calls under way at once, on one real store, each with a
+ * client and a budget of its own and an upstream that bills less or more than was asked for, fails, or is cut off.
+ *
+ * Every worker records what the store decided, and the store itself numbers the operations as it does them
+ * (recording-store.ts). So all that happened can be put in order and done again by a model of the limits that shares no
+ * code with the source (replay.ts, model.ts): it must come to the same decision, and the same counters, at every step.
+ * That the model finds out stores that are wrong is shown in replay.test.ts.
+ */
 
 /** Each of the first three is reached first by the user of that name, the last by all. */
 const MIXED: readonly TestLimit[] = [
@@ -58,16 +68,19 @@ for (const { adapter, needs, program, start } of STORES) {
       const traces = [...(await working), lost];
       const replay = new Replay(MIXED, traces);
 
-      // About half of the calls, and each limit has its part in it.
-      expect(replay.denied / replay.admitted).toBeGreaterThan(0.5);
-      expect(replay.admitted / replay.denied).toBeGreaterThan(0.25);
-      expect(new Set(replay.full.keys())).toEqual(new Set(MIXED.map(({ name }) => name)));
+      // Many of both, and each limit had its part in it.
+      expect(replay.denied).toBeGreaterThan(replay.admitted / 2);
+      expect(replay.admitted).toBeGreaterThan(replay.denied / 4);
+      // The rolling one refills meanwhile: on a slow day nobody finds it full.
+      const full = MIXED.filter(({ window }) => window === 'fixed').map(({ name }) => name);
+      expect([...replay.full.keys()]).toEqual(expect.arrayContaining(full));
 
       const open = new Map(lost.decisions.map((decision) => [decision.id, decision]));
       expect(replay.open).toEqual(open);
       expect(open.size).toBe(LOST);
-      for (const standing of await crew.report({ limits: MIXED, users: USER_NAMES })) {
-        expectStanding(replay, MIXED, standing);
+      const standings = await crew.report({ limits: MIXED, users: USER_NAMES });
+      expectStandings(replay, MIXED, standings);
+      for (const standing of standings) {
         expect(byId(standing.reservations)).toEqual(
           byId([...open.values()].filter(({ user }) => user === standing.user)),
         );
@@ -75,36 +88,34 @@ for (const { adapter, needs, program, start } of STORES) {
     });
 
     test('never exceed a window, nor the next, through its end', PATIENCE, async () => {
-      const job = { scope: 'short', limits: SHORT, lanes: LANES, calls: 50 };
+      // Fewer at once: a store must answer within the window.
+      const job = { scope: 'short', limits: SHORT, lanes: LANES / 4, calls: 100 };
       const traces = await crew.work({ ...job, kind: 'windows' });
       const replay = new Replay(SHORT, traces);
       // It was full in two windows, and some of what was admitted in the first is settled in the second.
       expect(replay.full.get('short')?.size).toBeGreaterThanOrEqual(2);
       expect(replay.late).toBeGreaterThan(0);
       expect(replay.open).toEqual(new Map());
-      for (const standing of await crew.report({ limits: SHORT, users: USER_NAMES })) {
-        expectStanding(replay, SHORT, standing);
-      }
+      expectStandings(replay, SHORT, await crew.report({ limits: SHORT, users: USER_NAMES }));
     });
   });
 }
 
-/** `budget.usage()`, to the token and the nanodollar. */
-function expectStanding(replay: Replay, limits: readonly TestLimit[], { user, usage }: Standing): void {
-  for (const [i, limit] of limits.entries()) {
-    const { used = NaN, resetAt = new Date(NaN) } = usage[i] ?? {};
-    const end = resetAt.getTime();
-    if (limit.window === 'fixed') {
-      const counted = limit.unit === 'nanodollars' ? Math.round(used * 1e9) : used;
-      expect({ limit, user, used: counted }).toEqual({
-        limit,
-        user,
-        used: replay.used(limit, user, end - 1),
-      });
-    } else {
-      // It drains while one looks, so it is compared by the moment at which it is gone; which may be over.
-      const drained = replay.drainedAt(limit, user);
-      expect(used > 0 ? Math.abs(end - drained) : drained - end).toBeLessThanOrEqual(1);
+/** `budget.usage()` is the sum of what was really used, to the token and the nanodollar. */
+function expectStandings(replay: Replay, limits: readonly TestLimit[], standings: readonly Standing[]): void {
+  expect(standings).toHaveLength(USER_NAMES.length);
+  for (const { user, usage } of standings) {
+    for (const [i, limit] of limits.entries()) {
+      const { used = NaN, resetAt = new Date(NaN) } = usage[i] ?? {};
+      const end = resetAt.getTime();
+      if (limit.window === 'fixed') {
+        const counted = limit.unit === 'nanodollars' ? Math.round(used * 1e9) : used;
+        expect([user, limit.name, counted]).toEqual([user, limit.name, replay.used(limit, user, end - 1)]);
+      } else {
+        // It drains while one looks, so it is compared by the moment at which it is gone; which may be over.
+        const drained = replay.drainedAt(limit, user);
+        expect(used > 0 ? Math.abs(end - drained) : drained - end).toBeLessThanOrEqual(1);
+      }
     }
   }
 }
