@@ -1,5 +1,5 @@
 export { Budget, type ReserveRequest } from './budget.ts';
-export type { CompletionMode } from './calls/estimate.ts';
+export type { CompletionMode, ExpectedCompletion } from './calls/estimate.ts';
 export {
   type GovernedAzureClientOptions,
   GovernedAzureOpenAI,
