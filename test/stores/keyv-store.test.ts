@@ -212,7 +212,7 @@ describe.each(Object.entries(VERSIONS))('any adapter of %s', (version, open) => 
     adapter.fault = (operation) => (operation === 'set' && ++written > 1 ? broken : undefined);
     await expect(store.admit(reservation(), [fixed('a'), fixed('b')], NOW)).rejects.toThrow(broken);
     expect(await keyv.get('governed:a')).toBe(6);
-    await expect(store.read(['a'])).rejects.toThrow(broken);
+    await expect(store.read(['a'], NOW)).rejects.toThrow(broken);
     adapter.fault = () => undefined;
     expect(await values('a', 'b')).toEqual([5, undefined]);
   });
