@@ -120,8 +120,7 @@ export class Admissions {
     source: SettlementSource,
   ): void => {
     this.#ledger.settle(reservation, usage);
-    if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
-    else this.#events.emit('settled', () => ({ ...eventOf(reservation), usage, source }));
+    this.#events.closed(() => eventOf(reservation), usage, source);
   };
 
   #warn(charges: readonly Charge[], { values, now }: Admission): void {

@@ -239,8 +239,7 @@ export class Budget {
       },
       ({ id, key, endpoint, model, usage: estimate }, usage) => {
         const about = { id, key, plan: undefined, endpoint, model, estimate };
-        if (usage === undefined) this.#events.emit('refunded', () => about);
-        else this.#events.emit('settled', () => ({ ...about, usage, source: 'reported' }));
+        this.#events.closed(() => about, usage, 'reported');
       },
     );
   }

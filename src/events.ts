@@ -64,6 +64,12 @@ export class Events {
     return this.#emitter.listenerCount(event) > 0;
   }
 
+  /** Tells that a reservation has ended; `usage` undefined: it was given back. */
+  closed(about: () => ReservationEvent, usage: Usage | undefined, source: SettlementSource): void {
+    if (usage === undefined) this.emit('refunded', about);
+    else this.emit('settled', () => ({ ...about(), usage, source }));
+  }
+
   /** Tells every listener; what one throws surfaces as an uncaught exception, not in the call. */
   emit<E extends BudgetEvent>(event: E, make: () => BudgetEvents[E][0]): void {
     if (!this.heard(event)) return;

@@ -89,7 +89,7 @@ export function explanationOf(
     usage,
     parts,
     limits,
-    admitted: longest === 0 && limits.every(({ fits }) => fits),
+    admitted: limits.every(({ fits }) => fits),
     retryAfterMs: longest === Infinity ? undefined : longest,
   };
 }

@@ -25,3 +25,8 @@ export function parseFields(text: string): Fields | undefined {
     return undefined;
   }
 }
+
+/** The same JSON in printable ASCII. */
+export function asciiJson(json: string): string {
+  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -4,7 +4,7 @@ import { BudgetOptionError } from './errors.ts';
 import type { Caller, CompiledLimit, CounterKey, Limit } from './limits/limit.ts';
 import { counterKey, limitsOf } from './limits/limit-options.ts';
 import { PRICE_PARTS, type Prices } from './prices.ts';
-import type { KeyvInstance } from './stores/from-keyv.ts';
+import type { KeyvInstance } from './stores/keyv-counters.ts';
 import type { CounterStore } from './stores/store.ts';
 import { UNITS, type UsageInput } from './usage.ts';
 

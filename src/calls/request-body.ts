@@ -1,5 +1,5 @@
 import { BudgetError } from '../errors.ts';
-import { type Fields, isFields } from '../json.ts';
+import { type Fields, parseFields } from '../json.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**
@@ -22,14 +22,9 @@ export function readRequestBody(body: unknown, endpoint: Endpoint): Fields | Pro
   );
 }
 
+/** Of what is no JSON there is nothing to estimate: the API answers with its own error. */
 function parse(text: string): Fields {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : {};
-  } catch {
-    // Not JSON: there is nothing to estimate, and the API answers with its own error.
-    return {};
-  }
+  return parseFields(text) ?? {};
 }
 
 function isStream(body: object): boolean {

@@ -36,9 +36,19 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   return storeKey;
 }
 
-/** Whether the charge is beyond its limit where the counter stands at `value`. */
-export function exceeds({ limit, requested }: Charge, value: number | undefined, now: number): boolean {
-  if (requested === 0) return false;
+/** Whether the limit denies the charge where the counter stands at `value`. */
+export function denies({ limit, requested }: Charge, value: number | undefined, now: number): boolean {
+  if (requested === 0 || limit.onExceeded === 'allow') return false;
   const { floor, room } = limit.window.at(now);
   return Math.max(value ?? floor, floor) + limit.window.toStore(requested) > floor + room;
+}
+
+/** Whole milliseconds until the charge fits; undefined if it never does. */
+export function retryAfterMs(
+  { limit, requested }: Charge,
+  value: number | undefined,
+  now: number,
+): number | undefined {
+  const wait = limit.window.retryAfterMs(value, requested, now);
+  return wait === undefined ? undefined : Math.ceil(wait);
 }

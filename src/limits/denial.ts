@@ -1,6 +1,6 @@
 import { type ExceededReason, type QuotaErrorBody, QuotaExceeded } from '../errors.ts';
 import type { Unit } from '../usage.ts';
-import { type Charge, exceeds } from './charge.ts';
+import { type Charge, denies, retryAfterMs } from './charge.ts';
 import { type CompiledLimit, unitPerPeriod } from './limit.ts';
 import { type LimitUsage, limitUsage } from './state.ts';
 
@@ -22,11 +22,9 @@ export function quotaExceeded(
   now: number,
 ): QuotaExceeded {
   const refusals = charges.map((charge, i) => refusalOf(charge, values[i], now));
-  const refused = refusals.filter(
-    ({ charge }, i) => charge.limit.onExceeded !== 'allow' && exceeds(charge, values[i], now),
-  );
+  const refused = refusals.filter(({ charge }, i) => denies(charge, values[i], now));
   const worst = (refused.length > 0 ? refused : refusals).reduce((a, b) => (wait(b) > wait(a) ? b : a));
-  const { charge, state, reason, retryAfterMs } = worst;
+  const { charge, state, reason } = worst;
   const body: QuotaErrorBody = {
     message: messageOf(worst, call.model),
     type: reason === 'quota' ? 'insufficient_quota' : GROUP[charge.limit.unit],
@@ -34,11 +32,11 @@ export function quotaExceeded(
     code: reason === 'quota' ? 'insufficient_quota' : 'rate_limit_exceeded',
   };
   return new QuotaExceeded(
-    { ...state, requested: charge.requested, plan: call.plan, retryAfterMs, reason },
+    { ...state, requested: charge.requested, plan: call.plan, retryAfterMs: worst.retryAfterMs, reason },
     body,
     headersOf(
       refusals.map((refusal) => refusal.state),
-      retryAfterMs,
+      worst.retryAfterMs,
       now,
     ),
   );
@@ -46,13 +44,12 @@ export function quotaExceeded(
 
 function refusalOf(charge: Charge, value: number | undefined, now: number): Refusal {
   const { limit, requested } = charge;
-  const retryAfterMs = limit.window.retryAfterMs(value, requested, now);
   const tooLarge = limit.window.toStore(requested) > limit.window.at(now).room;
   return {
     charge,
     state: limitUsage(limit, charge.key, value, now),
     reason: tooLarge ? 'too_large' : limit.window.kind === 'rolling' ? 'rate' : 'quota',
-    retryAfterMs: retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs),
+    retryAfterMs: retryAfterMs(charge, value, now),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Charge, exceeds } from './charge.ts';
+import { type Charge, denies, retryAfterMs } from './charge.ts';
 import { type LimitUsage, limitUsage } from './state.ts';
 
 /** How a limit stands, and what a call would ask of it. */
@@ -14,8 +14,6 @@ export interface LimitPreview extends LimitUsage {
 export function limitPreview(charge: Charge, value: number | undefined, now: number): LimitPreview {
   const { limit, key, requested } = charge;
   const state = { ...limitUsage(limit, key, value, now), requested };
-  if (limit.onExceeded === 'allow' || !exceeds(charge, value, now))
-    return { ...state, fits: true, retryAfterMs: 0 };
-  const wait = limit.window.retryAfterMs(value, requested, now);
-  return { ...state, fits: false, retryAfterMs: wait === undefined ? undefined : Math.ceil(wait) };
+  if (!denies(charge, value, now)) return { ...state, fits: true, retryAfterMs: 0 };
+  return { ...state, fits: false, retryAfterMs: retryAfterMs(charge, value, now) };
 }

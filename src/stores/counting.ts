@@ -37,6 +37,11 @@ export function keptUntil({ span }: Counter, value: number, now: number): number
   return span?.end ?? Math.max(now, EPOCH + value) + DRAINED_KEPT;
 }
 
+/** For stores that have no infinity: a number that nothing in them reaches. */
+export function finite(value: number): number {
+  return Math.min(value, Number.MAX_VALUE);
+}
+
 export function keysOf(counters: readonly Counter[]): string[] {
   return counters.map(({ key }) => key);
 }

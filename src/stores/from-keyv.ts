@@ -1,4 +1,5 @@
 import { BudgetOptionError } from '../errors.ts';
+import type { KeyvInstance } from './keyv-counters.ts';
 import { KeyvStore } from './keyv-store.ts';
 import { MemoryStore } from './memory.ts';
 import { type MysqlAdapter, MysqlStore } from './mysql.ts';
@@ -6,15 +7,6 @@ import { type PostgresAdapter, PostgresStore } from './postgres.ts';
 import { RedisStore } from './redis.ts';
 import { type IoRedis, ioRedisClient, type NodeRedisAdapter, nodeRedisClient } from './redis-client.ts';
 import type { CounterStore } from './store.ts';
-
-/** A Keyv instance, of version 5 or 6, by what is used of it. */
-export interface KeyvInstance {
-  readonly store: unknown;
-  readonly namespace?: string | undefined;
-  get(key: string): unknown;
-  set(key: string, value: unknown): unknown;
-  delete(key: string): unknown;
-}
 
 type Failed = (error: unknown) => void;
 

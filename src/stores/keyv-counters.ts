@@ -5,8 +5,9 @@ import type { Counter } from './store.ts';
 import { StoreTimeout } from './watched.ts';
 
 /** A Keyv instance, of version 5 or 6, by what is used of it. */
-export interface KeyvLike {
-  readonly store?: unknown;
+export interface KeyvInstance {
+  readonly store: unknown;
+  readonly namespace?: string | undefined;
   get(key: string): unknown;
   getRaw?(key: string): unknown;
   /** @param ttl milliseconds; 0: without end, whatever the instance's default is */
@@ -53,13 +54,13 @@ interface Emitter {
  * takes a read that failed for a value that is not there, which would be "nothing spent".
  */
 export class KeyvCounters {
-  readonly #keyv: KeyvLike;
+  readonly #keyv: KeyvInstance;
   readonly #emitters: readonly Emitter[];
   #last: Promise<unknown> = Promise.resolve();
   /** Counters that a failed write may have changed, and what they were. */
   readonly #undo = new Map<string, Omit<Change, 'after'>>();
 
-  constructor(keyv: KeyvLike) {
+  constructor(keyv: KeyvInstance) {
     this.#keyv = keyv;
     // The adapter too: version 5 can be told not to pass its errors on.
     this.#emitters = [keyv, keyv.store].filter(isEmitter);

@@ -1,5 +1,5 @@
 import { isPresent, keysOf, raised, settled } from './counting.ts';
-import { type Change, KeyvCounters, type KeyvLike } from './keyv-counters.ts';
+import { type Change, KeyvCounters, type KeyvInstance } from './keyv-counters.ts';
 import { OpenReservations, TimedMap } from './open-reservations.ts';
 import {
   type Admission,
@@ -18,7 +18,7 @@ interface Shared {
   readonly notes: TimedMap<string>;
 }
 
-const shared = new WeakMap<KeyvLike, Shared>();
+const shared = new WeakMap<KeyvInstance, Shared>();
 
 /**
  * Counters in a Keyv instance on whatever adapter, by its own `get`, `set` and `delete`, which no adapter makes one
@@ -28,10 +28,10 @@ const shared = new WeakMap<KeyvLike, Shared>();
  */
 export class KeyvStore implements CounterStore {
   readonly scope = 'process';
-  readonly #keyv: KeyvLike;
+  readonly #keyv: KeyvInstance;
   readonly #shared: Shared;
 
-  constructor(keyv: KeyvLike) {
+  constructor(keyv: KeyvInstance) {
     this.#keyv = keyv;
     let known = shared.get(keyv);
     if (known === undefined) {
@@ -115,7 +115,7 @@ const WARNING_DETAIL =
 /** Names of adapters that this process has been warned of. */
 const warned = new Set<string>();
 
-function warnOf(keyv: KeyvLike): void {
+function warnOf(keyv: KeyvInstance): void {
   const adapter = adapterName(keyv);
   if (warned.has(adapter)) return;
   warned.add(adapter);
@@ -128,7 +128,7 @@ function warnOf(keyv: KeyvLike): void {
 }
 
 /** Version 6 puts an adapter of its own around those of version 5. */
-function adapterName({ store }: KeyvLike): string {
+function adapterName({ store }: KeyvInstance): string {
   const inner = isAdapter(store) && 'store' in store && isAdapter(store.store) ? store.store : store;
   return (typeof inner === 'object' && inner?.constructor?.name) || 'unknown';
 }

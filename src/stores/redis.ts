@@ -1,7 +1,7 @@
 import { isFiniteNumber } from '../checks.ts';
 import type { Span } from '../limits/period.ts';
 import { safeKey } from '../safe-key.ts';
-import { raised } from './counting.ts';
+import { finite, raised } from './counting.ts';
 import { recordOf, reservationOf } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
 import { redisLua, redisLuaSha1 } from './scripts.ts';
@@ -125,11 +125,6 @@ export class RedisStore implements CounterStore {
 /** Empty: the server's own clock. */
 function momentOf(now: number | undefined): string {
   return now === undefined ? '' : String(now);
-}
-
-/** JSON has no infinity. */
-function finite(value: number): number {
-  return Math.min(value, Number.MAX_VALUE);
 }
 
 /** Null: it moves. */

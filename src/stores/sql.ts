@@ -1,5 +1,7 @@
 import { isFiniteNumber } from '../checks.ts';
+import { asciiJson } from '../json.ts';
 import { safeKey } from '../safe-key.ts';
+import { finite } from './counting.ts';
 import { recordOf, reservationOf } from './record.ts';
 import type {
   Admission,
@@ -11,7 +13,10 @@ import type {
   StoredReservation,
 } from './store.ts';
 
-/** What procedures take. Texts are printable ASCII, numbers finite. */
+/**
+ * What procedures take. Numbers are finite. Texts are printable ASCII: what other characters become depends on the
+ * encoding of the database, and of the connection.
+ */
 export type Argument = string | number | boolean | null | readonly (string | number | null)[];
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -57,7 +62,7 @@ export class SqlStore implements CounterStore {
       hashesOf([id, ...names]),
       id,
       this.#name(safeKey(reservation.key)),
-      ascii(recordOf(reservation)),
+      asciiJson(recordOf(reservation)),
       names,
       ops.map(startOf),
       ops.map(endOf),
@@ -108,7 +113,7 @@ export class SqlStore implements CounterStore {
   }
 
   async note(name: string, text: string, now?: number): Promise<void> {
-    await this.#call('note', [this.#name(safeKey(name)), ascii(JSON.stringify(text)), now ?? null]);
+    await this.#call('note', [this.#name(safeKey(name)), asciiJson(JSON.stringify(text)), now ?? null]);
   }
 
   async noted(name: string, now?: number): Promise<string | undefined> {
@@ -156,16 +161,6 @@ function startOf({ span }: Counter): number | null {
 
 function endOf({ span }: Counter): number | null {
   return span === undefined ? null : finite(span.end);
-}
-
-/** Not every database has an infinity. */
-function finite(value: number): number {
-  return Math.min(value, Number.MAX_VALUE);
-}
-
-/** JSON in ASCII: what other characters become depends on the encoding of the database, and of the connection. */
-function ascii(json: string): string {
-  return json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** What operations on those names lock: 32-bit hashes (FNV-1a), in ascending order. */

@@ -18,7 +18,7 @@ const TAIL = 64;
 export function chatPromptTokens(body: Fields, model: Reader): number {
   const form = formOf(model);
   const messages = listOf(body['messages']);
-  const sum = form.reply + messagesTokens(messages, model);
+  const sum = form.reply + messagesTokens(messages, model, form);
   const { tools, functions, response_format } = body;
   if (tools === undefined && functions === undefined && response_format === undefined) return sum;
   return sum + declaredTokens(body, messages, model, form);

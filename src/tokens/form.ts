@@ -61,8 +61,11 @@ const FORMS: readonly (readonly [family: RegExp, form: Form])[] = [
 const known = new WeakMap<Reader, Form>();
 
 export function formOf(model: Reader): Form {
-  const form = known.get(model) ?? find(model.name);
-  known.set(model, form);
+  let form = known.get(model);
+  if (form === undefined) {
+    form = find(model.name);
+    known.set(model, form);
+  }
   return form;
 }
 

@@ -1,3 +1,5 @@
+import { asciiJson } from '../json.ts';
+
 /** A text of JSON, cut into what spacing does not change, white space, and separators. */
 const PARTS = /"(?:[^"\\]|\\.)*"|\s+|[:,]/g;
 
@@ -25,11 +27,6 @@ export function pythonJson(text: string): string {
     return part.length === 1 ? `${part} ` : JSON.stringify(JSON.parse(part));
   });
   return asciiJson(spaced);
-}
-
-/** JSON with every other character escaped. */
-export function asciiJson(json: string): string {
-  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The JSON of a value; undefined where it has none: cyclic, too deep, a function, or one whose toJSON throws. */

@@ -1,6 +1,6 @@
 import { type Fields, isFields, listOf, textOf } from '../json.ts';
 import { contentTokens, textTokens } from './content.ts';
-import { type Form, formOf } from './form.ts';
+import type { Form } from './form.ts';
 import type { Reader } from './reader.ts';
 import {
   callsOf,
@@ -18,8 +18,7 @@ const PER_NAME = 1;
 const ROLES: ReadonlySet<string> = new Set(['system', 'developer', 'user', 'assistant', 'tool', 'function']);
 
 /** Tokens of the messages of a chat. */
-export function messagesTokens(messages: readonly unknown[], model: Reader): number {
-  const form = formOf(model);
+export function messagesTokens(messages: readonly unknown[], model: Reader, form: Form): number {
   let names: ReadonlyMap<unknown, string> | undefined;
   let sum = 0;
   for (let i = 0; i < messages.length; i++) {

@@ -1,5 +1,5 @@
-import { type Fields, isFields, textOf } from '../json.ts';
-import { asciiJson, jsonOf, jsonTokensBound } from './json-text.ts';
+import { asciiJson, type Fields, isFields, textOf } from '../json.ts';
+import { jsonOf, jsonTokensBound } from './json-text.ts';
 import type { Reader } from './reader.ts';
 import { remembered } from './remembered.ts';
 import { commentLines } from './typescript.ts';

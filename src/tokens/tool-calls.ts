@@ -1,6 +1,6 @@
-import { type Fields, isFields, listOf, textOf } from '../json.ts';
+import { asciiJson, type Fields, isFields, listOf, textOf } from '../json.ts';
 import { contentText, contentTokens, textTokens } from './content.ts';
-import { asciiJson, compactJson, jsonOf, pythonJson } from './json-text.ts';
+import { compactJson, jsonOf, pythonJson } from './json-text.ts';
 import type { Reader } from './reader.ts';
 import { recipient } from './tools.ts';
 

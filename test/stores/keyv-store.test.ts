@@ -3,7 +3,7 @@ import Keyv from 'keyv';
 import Keyv6 from 'keyv6';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EPOCH } from '../../src/limits/window.ts';
-import type { KeyvLike } from '../../src/stores/keyv-counters.ts';
+import type { KeyvInstance } from '../../src/stores/keyv-counters.ts';
 import { KeyvStore } from '../../src/stores/keyv-store.ts';
 import { TimedMap } from '../../src/stores/open-reservations.ts';
 import type { AdmitOp, SettleOp, StoredReservation } from '../../src/stores/store.ts';
@@ -50,7 +50,7 @@ class RemoteAdapter extends EventEmitter {
 }
 
 /** What tests use of a Keyv instance of either version. */
-interface Instance extends KeyvLike, Pick<EventEmitter, 'listeners'> {
+interface Instance extends KeyvInstance, Pick<EventEmitter, 'listeners'> {
   readonly store: Pick<EventEmitter, 'listeners'>;
   get(key: string): Promise<unknown>;
   emit(event: string, ...payload: unknown[]): unknown;
@@ -328,6 +328,7 @@ describe('Keyv 5, where it is told', () => {
 test('an instance that has no more than get, set and delete', async () => {
   const values = new Map<string, unknown>();
   const keyv = {
+    store: undefined,
     get: (key: string) => values.get(key),
     set: (key: string, value: unknown) => void values.set(key, value),
     delete: (key: string) => values.delete(key),
