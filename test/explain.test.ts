@@ -107,6 +107,15 @@ describe('explain', () => {
     }
   });
 
+  test('a call that takes the rest to the last token fits', async () => {
+    const { budget } = setUp({ limits: [{ tokens: 100, per: 'day' }] });
+    await budget.reserve({ usage: { tokens: 50 } });
+    const body = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hi' }] };
+    const explain = (max_tokens: number) => budget.explain('/chat/completions', { ...body, max_tokens });
+    expect(await explain(42)).toMatchObject({ admitted: true, limits: [{ requested: 50, fits: true }] });
+    expect(await explain(43)).toMatchObject({ admitted: false, limits: [{ requested: 51, fits: false }] });
+  });
+
   test('for a caller, and with typed errors', async () => {
     const store = new RemoteStore();
     const { budget } = setUp({ store, limits: [{ tokens: 100, per: 'minute' }] });
