@@ -2,9 +2,15 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+/** Tests run on the sources. */
+const SRC = fileURLToPath(new URL('./src/', import.meta.url));
+
 export default defineConfig({
   resolve: {
-    alias: { 'governed-openai': fileURLToPath(new URL('./src/index.ts', import.meta.url)) },
+    alias: [
+      { find: /^governed-openai$/, replacement: SRC + 'index.ts' },
+      { find: /^governed-openai\/([a-z0-9-]+)$/, replacement: SRC + '$1/index.ts' },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts'],

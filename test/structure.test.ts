@@ -6,6 +6,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 
 /** From the outside in: a file imports from its own layer or from those below it, never from above. */
 const LAYERS: readonly (readonly string[])[] = [
+  ['testing/'],
   ['index.ts'],
   ['client.ts'],
   ['governor.ts'],
