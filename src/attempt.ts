@@ -6,7 +6,7 @@ import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
 import { readUsage } from './calls/report.ts';
 import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
 import type { SettlementSource } from './events.ts';
-import type { Call } from './limits/limit.ts';
+import type { Call } from './limits/call.ts';
 import type { Quantities } from './prices.ts';
 import type { OpenReservation } from './reservation.ts';
 import { type ResponseState, readResponse, readResponseEvent } from './responses/background.ts';

@@ -3,7 +3,7 @@ import { boundableChoices } from './calls/bound-completion.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { type Estimate, type Estimator, type Model, requirePrice, usageFor } from './calls/estimate.ts';
 import { fittingCompletion, type Room } from './fit.ts';
-import type { Call, Caller } from './limits/limit.ts';
+import type { Call, Caller } from './limits/call.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { OpenReservation } from './reservation.ts';
 import { maxCompletionTokens } from './tokens/completion.ts';

@@ -26,10 +26,11 @@ export function checkKey(option: string, key: unknown): string {
   return key;
 }
 
-export function functionOf(option: string, value: unknown): (() => number) | undefined {
+/** Checks that a value is a function or nothing; what it takes and gives cannot be checked. @throws BudgetOptionError */
+export function functionOf<F>(option: string, value: unknown): F | undefined {
   if (value !== undefined && typeof value !== 'function')
     throw new BudgetOptionError(option, 'a function', value);
-  return value as (() => number) | undefined;
+  return value as F | undefined;
 }
 
 /** False if nothing is given. */

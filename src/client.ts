@@ -2,8 +2,9 @@ import { AzureOpenAI, type ClientOptions, OpenAI } from 'openai';
 import { Budget } from './budget.ts';
 import { BudgetOptionError } from './errors.ts';
 import { Governor, type RequestOptions } from './governor.ts';
-import type { Caller } from './limits/limit.ts';
-import { type BudgetOptions, callerOf } from './options.ts';
+import type { Caller } from './limits/call.ts';
+import type { BudgetOptions } from './options.ts';
+import { callerOf } from './policy-options.ts';
 
 interface Governed {
   /** The budget of every billable call: a Budget, which several clients may share, or the options of a new one. */

@@ -1,4 +1,4 @@
-import { OpenAIError, RateLimitError } from 'openai';
+import { OpenAIError, PermissionDeniedError, RateLimitError } from 'openai';
 import type { Unit } from './usage.ts';
 
 /** Base of every error of this library that is not an answer of the API. Extends the SDK's `OpenAIError`. */
@@ -135,6 +135,37 @@ export class QuotaExceeded extends RateLimitError implements QuotaExceededFields
     this.resetAt = fields.resetAt;
     this.retryAfterMs = fields.retryAfterMs;
     this.reason = fields.reason;
+  }
+}
+
+/** The body of a 403, as the API sends it under `error`. */
+interface PermissionErrorBody {
+  message: string;
+  type: 'invalid_request_error';
+  param: null;
+  code: 'plan_denied';
+}
+
+/**
+ * The caller's roles may not use the plan. Nothing was sent and nothing was counted. A `PermissionDeniedError` of the SDK
+ * with `status` 403 and an `error` body in the API's form.
+ */
+export class PlanDenied extends PermissionDeniedError {
+  override name = 'PlanDenied';
+  readonly plan: string;
+  /** Of the caller. */
+  readonly roles: readonly string[];
+
+  constructor(plan: string, roles: readonly string[]) {
+    const body: PermissionErrorBody = {
+      message: `The plan ${plan} is not open to the caller's roles.`,
+      type: 'invalid_request_error',
+      param: null,
+      code: 'plan_denied',
+    };
+    super(403, body, undefined, new Headers());
+    this.plan = plan;
+    this.roles = roles;
   }
 }
 

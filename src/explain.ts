@@ -1,6 +1,6 @@
 import type { Model } from './calls/estimate.ts';
 import { type Fields, isFields, listOf } from './json.ts';
-import type { Call } from './limits/limit.ts';
+import type { Call } from './limits/call.ts';
 import type { LimitPreview } from './limits/preview.ts';
 import type { Quantities } from './prices.ts';
 import { NANODOLLARS, type Usage } from './usage.ts';

@@ -5,8 +5,9 @@ import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import { type Route, routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { QuotaExceeded, UngovernedEndpointError } from './errors.ts';
-import type { Caller } from './limits/limit.ts';
-import { type BudgetOptions, callerOf } from './options.ts';
+import type { Caller } from './limits/call.ts';
+import type { BudgetOptions } from './options.ts';
+import { callerOf } from './policy-options.ts';
 import { isRetrieval } from './responses/background.ts';
 import { watchRetrieval } from './retrieval.ts';
 

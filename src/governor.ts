@@ -6,7 +6,7 @@ import { routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { UngovernedEndpointError } from './errors.ts';
 import { sendIfGoverned } from './governed-fetch.ts';
-import type { Caller } from './limits/limit.ts';
+import type { Caller } from './limits/call.ts';
 import { isRetrieval } from './responses/background.ts';
 
 /** The options of one request, as the SDK hands them to its hooks. */

@@ -18,7 +18,8 @@ export {
 export type { BudgetEvent, BudgetEvents, ReservationEvent, SettlementSource } from './events.ts';
 export type { EstimateParts, Explanation } from './explain.ts';
 export { type Fetch, governFetch } from './governed-fetch.ts';
-export type { Call, Caller, CounterKey, Limit, OnExceeded } from './limits/limit.ts';
+export type { Call, Caller, CounterKey } from './limits/call.ts';
+export type { Limit, OnExceeded } from './limits/limit.ts';
 export type { Period } from './limits/period.ts';
 export type { LimitPreview } from './limits/preview.ts';
 export type { LimitUsage } from './limits/state.ts';

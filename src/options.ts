@@ -1,20 +1,18 @@
 import type { CompletionMode } from './calls/estimate.ts';
-import { checkKey, fieldsOf, flag, functionOf, isFiniteNumber, oneOf, positive } from './checks.ts';
+import { fieldsOf, flag, functionOf, isFiniteNumber, oneOf, positive } from './checks.ts';
 import { BudgetOptionError } from './errors.ts';
-import type { Caller, CompiledLimit, CounterKey, Limit } from './limits/limit.ts';
-import { counterKey, limitsOf } from './limits/limit-options.ts';
+import { headersOf } from './limits/limit-options.ts';
+import { PACING_OPTIONS, type PacingOptions, type ResolvedPacing, resolvePacing } from './pacing-options.ts';
+import { POLICY_OPTIONS, type PolicyOptions, type ResolvedPolicy, resolvePolicy } from './policy-options.ts';
 import { PRICE_PARTS, type Prices } from './prices.ts';
+import { BUDGET_HEADERS, type BudgetHeaders } from './quota-headers.ts';
 import type { KeyvInstance } from './stores/keyv-counters.ts';
 import type { CounterStore } from './stores/store.ts';
 import { UNITS, type UsageInput } from './usage.ts';
 
-export interface BudgetOptions {
+export interface BudgetOptions extends PolicyOptions, PacingOptions {
   /** Where the counters are: a Keyv instance. Default: memory of this process. */
   readonly store?: KeyvInstance | CounterStore | undefined;
-  /** Counter key: whom the limits count for. Default 'default'. */
-  readonly key?: CounterKey | undefined;
-  /** What may be used. A call is admitted if it fits into every limit that applies to it, all or nothing. Default: none. */
-  readonly limits?: readonly Limit[] | undefined;
   /** What to reserve for a call that sets no bound on its output. Default 'expected'. */
   readonly completion?: CompletionMode | undefined;
   /**
@@ -37,6 +35,13 @@ export interface BudgetOptions {
   readonly storeTimeout?: number | undefined;
   /** Shares of a limit's max, > 0 and <= 1, at whose passing a `warning` is emitted. Default [0.8]. */
   readonly warnAt?: readonly number[] | undefined;
+  /** Names of headers that tell how the budget stands, on responses and on the 429 of `QuotaExceeded`. Default: none. */
+  readonly headers?: BudgetHeaders | undefined;
+  /**
+   * 'observe': learns from the API's answers what the account's rate limits are and what is left of them, shares that
+   * through the store, and holds calls back before the API would refuse them. Default: does not.
+   */
+  readonly upstream?: 'observe' | undefined;
   /** The time, in Unix milliseconds. Default: `Date.now`, or the store's clock where machines share it. */
   readonly clock?: (() => number) | undefined;
 }
@@ -44,8 +49,8 @@ export interface BudgetOptions {
 /** BudgetOptions with every check done and every default in place. */
 export interface ResolvedOptions {
   readonly store: unknown;
-  readonly key: CounterKey;
-  readonly limits: readonly CompiledLimit[];
+  readonly policy: ResolvedPolicy;
+  readonly pacing: ResolvedPacing;
   readonly completion: CompletionMode;
   readonly fitToBudget: { readonly min: number } | undefined;
   readonly stopAtLimit: boolean;
@@ -54,13 +59,15 @@ export interface ResolvedOptions {
   readonly onStoreError: 'reject' | 'allow';
   readonly storeTimeout: number;
   readonly warnAt: readonly number[];
+  readonly headers: BudgetHeaders;
+  readonly upstream: 'observe' | undefined;
   readonly clock: (() => number) | undefined;
 }
 
 const BUDGET_OPTIONS = Object.keys({
   store: 0,
-  key: 0,
-  limits: 0,
+  ...POLICY_OPTIONS,
+  ...PACING_OPTIONS,
   completion: 0,
   fitToBudget: 0,
   stopAtLimit: 0,
@@ -69,6 +76,8 @@ const BUDGET_OPTIONS = Object.keys({
   onStoreError: 0,
   storeTimeout: 0,
   warnAt: 0,
+  headers: 0,
+  upstream: 0,
   clock: 0,
 } satisfies Record<keyof BudgetOptions, 0>);
 
@@ -77,8 +86,8 @@ export function resolveOptions(options: unknown): ResolvedOptions {
   const given = fieldsOf('budget', options, BUDGET_OPTIONS);
   return {
     store: given['store'],
-    key: counterKey('budget.key', given['key']) ?? 'default',
-    limits: limitsOf(given['limits']),
+    policy: resolvePolicy(given),
+    pacing: resolvePacing(given),
     completion: completionOf(given['completion']),
     fitToBudget: fitOf(given['fitToBudget']),
     stopAtLimit: flag('budget.stopAtLimit', given['stopAtLimit']),
@@ -87,19 +96,10 @@ export function resolveOptions(options: unknown): ResolvedOptions {
     onStoreError: oneOf('budget.onStoreError', given['onStoreError'], ['reject', 'allow']) ?? 'reject',
     storeTimeout: positive('budget.storeTimeout', given['storeTimeout'] ?? 2_000),
     warnAt: sharesOf(given['warnAt']),
-    clock: functionOf('budget.clock', given['clock']),
+    headers: headersOf('budget.headers', given['headers'], BUDGET_HEADERS) ?? {},
+    upstream: oneOf('budget.upstream', given['upstream'], ['observe']),
+    clock: functionOf<() => number>('budget.clock', given['clock']),
   };
-}
-
-/** Checks a caller. @throws BudgetOptionError */
-export function callerOf(option: string, caller: unknown): Caller {
-  const { key, plan, roles } = fieldsOf(option, caller, ['key', 'plan', 'roles']);
-  if (key !== undefined) checkKey(`${option}.key`, key);
-  if (plan !== undefined) checkKey(`${option}.plan`, plan);
-  if (roles !== undefined && !(Array.isArray(roles) && roles.every((role) => typeof role === 'string'))) {
-    throw new BudgetOptionError(`${option}.roles`, 'an array of strings', roles);
-  }
-  return caller as Caller;
 }
 
 /** Checks a part of a Usage. @throws BudgetOptionError */

@@ -1,6 +1,6 @@
 import type { Budget } from './budget.ts';
 import { type Model, usageFor } from './calls/estimate.ts';
-import type { Call } from './limits/limit.ts';
+import type { Call } from './limits/call.ts';
 import type { OpenReservation } from './reservation.ts';
 
 /** By how much more is reserved when a stream delivers more than was: a share of that, and at least so many tokens. */

@@ -1,5 +1,5 @@
 import type { Fields } from '../json.ts';
-import type { Call } from '../limits/limit.ts';
+import type { Call } from '../limits/call.ts';
 import type { Quantities } from '../prices.ts';
 import type { Reader } from '../tokens/reader.ts';
 

@@ -1,5 +1,5 @@
 import { BudgetError, UnknownPriceError } from '../errors.ts';
-import type { Call } from '../limits/limit.ts';
+import type { Call } from '../limits/call.ts';
 import { loadPrices, PriceBook, type Prices, type Pricing, type Quantities } from '../prices.ts';
 import { tokenUpperBound } from '../tokens/bpe.ts';
 import { CompletionForecast, maxCompletionTokens } from '../tokens/completion.ts';

@@ -1,5 +1,5 @@
 import { type Fields, isFields } from '../json.ts';
-import type { Call } from '../limits/limit.ts';
+import type { Call } from '../limits/call.ts';
 import type { Quantities } from '../prices.ts';
 import {
   drawnImageTokens,

@@ -1,7 +1,8 @@
 import { type ExceededReason, type QuotaErrorBody, QuotaExceeded } from '../errors.ts';
 import type { Unit } from '../usage.ts';
 import { type Charge, denies, retryAfterMs } from './charge.ts';
-import { type CompiledLimit, unitPerPeriod } from './limit.ts';
+import { unitPerPeriod } from './compile.ts';
+import type { CompiledLimit } from './limit.ts';
 import { type LimitUsage, limitUsage } from './state.ts';
 
 interface Refusal {

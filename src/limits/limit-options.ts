@@ -1,15 +1,10 @@
-import { checkKey, fieldsOf, oneOf, positive } from '../checks.ts';
+import { checkKey, fieldsOf, functionOf, oneOf, positive } from '../checks.ts';
 import { BudgetOptionError } from '../errors.ts';
 import type { Fields } from '../json.ts';
 import { UNITS, type Unit } from '../usage.ts';
-import {
-  type CompiledLimit,
-  type CounterKey,
-  compileLimit,
-  defaultName,
-  type Limit,
-  type LimitParts,
-} from './limit.ts';
+import type { CounterKey } from './call.ts';
+import { compileLimit, defaultName, type LimitParts } from './compile.ts';
+import type { CompiledLimit, Limit, LimitHeaders, OnExceeded } from './limit.ts';
 import { CALENDAR_PERIODS, type Period, periodLength } from './period.ts';
 
 const LIMIT_OPTIONS = Object.keys({
@@ -28,17 +23,32 @@ const LIMIT_OPTIONS = Object.keys({
   key: 0,
   models: 0,
   endpoints: 0,
+  when: 0,
   onExceeded: 0,
+  weight: 0,
+  count: 0,
+  countIf: 0,
+  headers: 0,
 } satisfies Record<keyof Limit, 0>);
 
-/** Checks the `limits` option. @throws BudgetOptionError */
-export function limitsOf(value: unknown): readonly CompiledLimit[] {
+/** Where limits stand among the options, and what they take from there. */
+export interface LimitsContext {
+  /** Path of the option. */
+  readonly option: string;
+  /** What limits do that say nothing themselves. */
+  readonly onExceeded: OnExceeded;
+  /** Names of limits that may hold for the same call: a name is that of a counter. */
+  readonly taken?: ReadonlySet<string> | undefined;
+}
+
+/** Checks limits. @throws BudgetOptionError */
+export function limitsOf(value: unknown, context: LimitsContext): readonly CompiledLimit[] {
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw new BudgetOptionError('budget.limits', 'an array of limits', value);
-  const names = new Set<string>();
+  if (!Array.isArray(value)) throw new BudgetOptionError(context.option, 'an array of limits', value);
+  const names = new Set(context.taken);
   return value.map((limit, i) => {
-    const option = `budget.limits[${i}]`;
-    const parts = limitOf(option, limit);
+    const option = `${context.option}[${i}]`;
+    const parts = limitOf(option, limit, context.onExceeded);
     if (parts.name !== undefined && names.has(parts.name)) {
       const hint = ': the name is that of the counter';
       throw new BudgetOptionError(`${option}.name`, 'a name that no other limit has', parts.name, hint);
@@ -56,7 +66,7 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
   return free;
 }
 
-function limitOf(option: string, value: unknown): LimitParts {
+function limitOf(option: string, value: unknown, onExceeded: OnExceeded): LimitParts {
   const given = fieldsOf(option, value, LIMIT_OPTIONS);
   const unit = unitOf(option, given);
   const per = periodOf(`${option}.per`, given['per']);
@@ -73,9 +83,14 @@ function limitOf(option: string, value: unknown): LimitParts {
     startsAt: momentOf(`${option}.startsAt`, given['startsAt']),
     timeZone: timeZoneOf(`${option}.timeZone`, given['timeZone']),
     key: counterKey(`${option}.key`, given['key']),
+    when: functionOf<LimitParts['when']>(`${option}.when`, given['when']),
     models: patternsOf(`${option}.models`, given['models']),
     endpoints: patternsOf(`${option}.endpoints`, given['endpoints']),
-    onExceeded: oneOf(`${option}.onExceeded`, given['onExceeded'], ['reject', 'allow']) ?? 'reject',
+    onExceeded: onExceededOf(`${option}.onExceeded`, given['onExceeded']) ?? onExceeded,
+    weight: weightOf(`${option}.weight`, given['weight']),
+    count: functionOf<LimitParts['count']>(`${option}.count`, given['count']),
+    countIf: functionOf<LimitParts['countIf']>(`${option}.countIf`, given['countIf']),
+    headers: headersOf(`${option}.headers`, given['headers'], HEADERS),
   };
   checkWindow(option, parts, given);
   return parts;
@@ -151,4 +166,38 @@ function patternsOf(option: string, value: unknown): readonly string[] | undefin
 export function counterKey(option: string, value: unknown): CounterKey | undefined {
   if (value === undefined) return undefined;
   return typeof value === 'function' ? (value as CounterKey) : checkKey(option, value);
+}
+
+/** Checks an `onExceeded` option. @throws BudgetOptionError */
+export function onExceededOf(option: string, value: unknown): OnExceeded | undefined {
+  return oneOf(option, value, ['reject', 'wait', 'allow']);
+}
+
+function weightOf(option: string, value: unknown): Readonly<Record<string, number>> | undefined {
+  if (value === undefined) return undefined;
+  const given = fieldsOf(option, value, Object.keys(value ?? {}));
+  for (const [model, weight] of Object.entries(given))
+    positive(`${option}[${JSON.stringify(model)}]`, weight);
+  return given as Readonly<Record<string, number>>;
+}
+
+const HEADERS = Object.keys({ remaining: 0, max: 0, consumed: 0, retryAfter: 0 } satisfies Record<
+  keyof LimitHeaders,
+  0
+>);
+
+/** Checks names of headers. @throws BudgetOptionError */
+export function headersOf(
+  option: string,
+  value: unknown,
+  known: readonly string[],
+): Readonly<Record<string, string>> | undefined {
+  if (value === undefined) return undefined;
+  const given = fieldsOf(option, value, known);
+  const names = Object.entries(given).filter(([, name]) => name !== undefined);
+  for (const [field, name] of names) {
+    if (typeof name !== 'string' || !/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
+      throw new BudgetOptionError(`${option}.${field}`, 'the name of an HTTP header', name);
+  }
+  return Object.fromEntries(names) as Record<string, string>;
 }

@@ -1,33 +1,25 @@
-import type { Fields } from '../json.ts';
-import { NANODOLLARS, type Unit } from '../usage.ts';
-import { type Period, periodLength, periodName, windowsOf } from './period.ts';
-import { fixedWindow, rollingWindow, type Window } from './window.ts';
+import type { Unit } from '../usage.ts';
+import type { Call, Outcome } from './call.ts';
+import type { Period } from './period.ts';
+import type { Window } from './window.ts';
 
-/** Who makes a call, as `withCaller()` says it. */
-export interface Caller {
-  /** Counter key, instead of the budget's. */
-  readonly key?: string | undefined;
-  /** Name of the caller's plan. */
-  readonly plan?: string | undefined;
-  readonly roles?: readonly string[] | undefined;
+/** As `CounterKey`; where the function gives undefined, the budget's key counts. */
+export type LimitKey = string | ((call: Call) => string | undefined);
+
+/** What a limit does when a call does not fit: refuse it, hold it back until it fits, or let it pass and count it. */
+export type OnExceeded = 'reject' | 'wait' | 'allow';
+
+/** Names of headers that tell how a limit stands, each set on the response and, where it denies, on the 429. */
+export interface LimitHeaders {
+  /** What still fits, in the limit's unit. */
+  readonly remaining?: string | undefined;
+  /** The max. */
+  readonly max?: string | undefined;
+  /** What the call counted: reserved at first, what it used once that is known. */
+  readonly consumed?: string | undefined;
+  /** Whole seconds until the call fits; on the 429 only. */
+  readonly retryAfter?: string | undefined;
 }
-
-/** A call as limits and counter keys see it. */
-export interface Call {
-  /** The endpoint's path below the base URL, e.g. `/chat/completions`. */
-  readonly endpoint: string;
-  /** The model as the request names it, or Azure's deployment; empty if neither is given. */
-  readonly model: string;
-  /** The request's body, or its form fields. Read only. */
-  readonly body: Fields;
-  readonly caller: Caller;
-}
-
-/** A counter key, or a function that finds it for a call. */
-export type CounterKey = string | ((call: Call) => string);
-
-/** What a limit does when a call does not fit: refuse it, or let it pass and count it. */
-export type OnExceeded = 'reject' | 'allow';
 
 interface LimitOptions {
   /** The span that the max holds for. */
@@ -46,13 +38,28 @@ interface LimitOptions {
   /** IANA time zone of the calendar. Default 'UTC'. */
   readonly timeZone?: string | undefined;
   /** Counts for this key instead of the budget's. */
-  readonly key?: CounterKey | undefined;
+  readonly key?: LimitKey | undefined;
   /** Holds for these models only; a trailing `*` matches any rest. */
   readonly models?: string | readonly string[] | undefined;
   /** Holds for these endpoints only, e.g. `/images/generations`; a trailing `*` matches any rest. */
   readonly endpoints?: string | readonly string[] | undefined;
-  /** Default 'reject'. */
+  /** Holds for the calls only that this says true of. */
+  readonly when?: ((call: Call) => boolean) | undefined;
+  /** Default: the plan's or the budget's. */
   readonly onExceeded?: OnExceeded | undefined;
+  /**
+   * What counts more or less than it uses, by model: `{ 'gpt-4*': 10 }` counts each token of those tenfold. The longest
+   * pattern that matches counts; 1 where none does. Each > 0.
+   */
+  readonly weight?: Readonly<Record<string, number>> | undefined;
+  /** What a call counts, instead of what it uses of the unit: a finite number >= 0, e.g. `({ body }) => Number(body.n)`. */
+  readonly count?: ((call: Call) => number) | undefined;
+  /**
+   * Whether an attempt that ended counts, e.g. `({ status }) => status === 200`. If so it is charged with what it used,
+   * or, if it was not billed, with what was reserved; if not, it gets all back. Default: what is billed counts.
+   */
+  readonly countIf?: ((outcome: Outcome) => boolean) | undefined;
+  readonly headers?: LimitHeaders | undefined;
 }
 
 /** Exactly one unit with its max, e.g. `{ tokens: 100_000 }`. */
@@ -71,72 +78,14 @@ export interface CompiledLimit {
   /** Most that fits at once: the max, or the burst of a rolling window. */
   readonly capacity: number;
   readonly per: Period;
-  readonly key: CounterKey | undefined;
+  readonly key: LimitKey | undefined;
   readonly onExceeded: OnExceeded;
   readonly window: Window;
+  readonly headers: LimitHeaders | undefined;
+  readonly countIf: ((outcome: Outcome) => boolean) | undefined;
   applies(call: Call): boolean;
-}
-
-/** The values that the options module has checked and made uniform. */
-export interface LimitParts {
-  readonly name: string | undefined;
-  readonly unit: Unit;
-  readonly max: number;
-  readonly per: Period;
-  readonly window: 'rolling' | 'fixed';
-  readonly burst: number | undefined;
-  readonly startsAt: number | undefined;
-  readonly timeZone: string;
-  readonly key: CounterKey | undefined;
-  readonly models: readonly string[] | undefined;
-  readonly endpoints: readonly string[] | undefined;
-  readonly onExceeded: OnExceeded;
-}
-
-const UNIT_WORDS: { readonly [U in Unit]: string } = {
-  requests: 'requests',
-  tokens: 'tokens',
-  promptTokens: 'prompt tokens',
-  completionTokens: 'completion tokens',
-  images: 'images',
-  cost: 'cost',
-};
-
-/** In words, as in names and messages: 'tokens per minute', 'cost per 90 seconds', 'images forever'. */
-export function unitPerPeriod(unit: Unit, per: Period): string {
-  return per === 'forever' ? `${UNIT_WORDS[unit]} forever` : `${UNIT_WORDS[unit]} per ${periodName(per)}`;
-}
-
-/** The name of a limit that is given none: 'tokens per minute', 'images per day of gpt-image*'. */
-export function defaultName({ unit, per, models = [], endpoints = [] }: LimitParts): string {
-  const scope = [...models, ...endpoints];
-  return unitPerPeriod(unit, per) + (scope.length > 0 ? ` of ${scope.join(', ')}` : '');
-}
-
-export function compileLimit(name: string, parts: LimitParts): CompiledLimit {
-  const { unit, max, per } = parts;
-  const matchesModel = matcher(parts.models);
-  const matchesEndpoint = matcher(parts.endpoints);
-  return {
-    name,
-    unit,
-    max,
-    capacity: parts.burst ?? max,
-    per,
-    key: parts.key,
-    onExceeded: parts.onExceeded,
-    window:
-      parts.window === 'rolling'
-        ? rollingWindow(max, periodLength(per), parts.burst ?? max)
-        : fixedWindow(max, unit === 'cost' ? NANODOLLARS : 1, windowsOf(per, parts)),
-    applies: (call) => matchesModel(call.model) && matchesEndpoint(call.endpoint),
-  };
-}
-
-function matcher(patterns: readonly string[] | undefined): (value: string) => boolean {
-  if (patterns === undefined) return () => true;
-  return (value) =>
-    patterns.some((pattern) =>
-      pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern,
-    );
+  /** How much one of the unit counts. */
+  weight(model: string): number;
+  /** What the call counts, whatever it uses; undefined: what it uses. */
+  readonly count: ((call: Call) => number) | undefined;
 }
