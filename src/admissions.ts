@@ -1,16 +1,17 @@
-import { checkKey } from './checks.ts';
 import type { BudgetClock } from './clock.ts';
 import { BudgetStoreError } from './errors.ts';
-import type { Events, ReservationEvent, SettlementSource } from './events.ts';
+import type { Events, ReservationEvent } from './events.ts';
 import type { Room } from './fit.ts';
 import type { Ledger } from './ledger.ts';
-import type { Call } from './limits/call.ts';
-import { type Charge, chargeOf } from './limits/charge.ts';
-import { quotaExceeded } from './limits/denial.ts';
+import { type Call, planName } from './limits/call.ts';
+import { type Charge, chargedFor, chargeOf } from './limits/charge.ts';
+import { type Denial, denialOf } from './limits/denial.ts';
 import { type LimitPreview, limitPreview } from './limits/preview.ts';
 import { limitUsage } from './limits/state.ts';
 import type { ResolvedOptions } from './options.ts';
-import { OpenReservation, type Purpose } from './reservation.ts';
+import type { Rules } from './policy.ts';
+import { type Ending, OpenReservation } from './reservation.ts';
+import { exceededLimits, limitsOfReservation } from './standing.ts';
 import type { Admission } from './stores/store.ts';
 import { UNITS, type Unit, type Usage } from './usage.ts';
 import { Warnings } from './warnings.ts';
@@ -24,13 +25,6 @@ export interface Flexible {
   readonly least: Usage;
   /** Less to reserve, that fits into the room there is; undefined if nothing does. */
   fitInto(room: Room): Usage | undefined;
-}
-
-/** A call at the gate. */
-interface Applicant {
-  readonly call: Call;
-  readonly key: string;
-  readonly flexible: Flexible | undefined;
 }
 
 /** The gate of a budget: lets a call in if it fits into every limit that applies, and tells what came of it. */
@@ -54,33 +48,37 @@ export class Admissions {
    *
    * @param flexible the call can do with less than `usage`
    */
-  admit(call: Call, usage: Usage, flexible?: Flexible): OpenReservation | Promise<OpenReservation> {
-    return this.#admitAt({ call, key: this.keyOf(call), flexible }, usage, this.#clock.now(), TRIES);
+  admit(rules: Rules, usage: Usage, flexible?: Flexible): OpenReservation | Promise<OpenReservation> {
+    const attempted = this.#attempt(rules, usage, flexible);
+    const conclude = (result: OpenReservation | Denial) => {
+      if (result instanceof OpenReservation) return result;
+      const { endpoint, model } = rules.call;
+      const estimate = flexible?.least ?? usage;
+      this.#events.emit('denied', () => ({ error: result.error, endpoint, model, estimate }));
+      throw result.error;
+    };
+    return attempted instanceof Promise ? attempted.then(conclude) : conclude(attempted);
   }
 
   /** How the limits of a call stand, and what it asks of them. Reserves nothing. @throws BudgetStoreError */
-  async preview(call: Call, usage: Usage): Promise<{ key: string; limits: LimitPreview[] }> {
-    const key = this.keyOf(call);
-    const { charges, values, now } = await this.#ledger.read('read', (at) =>
-      this.#chargesOf(call, key, usage, at),
-    );
-    return { key, limits: charges.map((charge, i) => limitPreview(charge, values[i], now)) };
+  async preview(rules: Rules, usage: Usage): Promise<LimitPreview[]> {
+    const { charges, values, now } = await this.#ledger.read('read', (at) => chargesOf(rules, usage, at));
+    return charges.map((charge, i) => limitPreview(charge, values[i], now));
   }
 
-  #admitAt(
-    applicant: Applicant,
+  #attempt(
+    rules: Rules,
     usage: Usage,
-    now: number,
-    tries: number,
-  ): OpenReservation | Promise<OpenReservation> {
-    const { call, key, flexible } = applicant;
-    const charges = this.#chargesOf(call, key, usage, now);
+    flexible: Flexible | undefined,
+    now = this.#clock.now(),
+    tries = TRIES,
+  ): OpenReservation | Denial | Promise<OpenReservation | Denial> {
+    const charges = chargesOf(rules, usage, now);
     const counted = charges.every(asksAnything) ? charges : charges.filter(asksAnything);
-    const purpose: Purpose = { key, plan: call.caller.plan, endpoint: call.endpoint, model: call.model };
-    const reservation = new OpenReservation(purpose, usage, charges, now, this.#close);
+    const reservation = new OpenReservation(purposeOf(rules), usage, charges, now, this.#close);
     const conclude = (admission: Admission) => {
       if (admission.admitted === 'stale') {
-        if (tries > 1) return this.#admitAt(applicant, usage, admission.now, tries - 1);
+        if (tries > 1) return this.#attempt(rules, usage, flexible, admission.now, tries - 1);
         throw new BudgetStoreError(
           'admit',
           new Error('it answers more slowly than the windows of the limits last'),
@@ -88,93 +86,83 @@ export class Admissions {
       }
       if (admission.admitted !== true) {
         const less = tries > 1 ? flexible?.fitInto(roomOf(counted, admission)) : undefined;
-        if (less !== undefined) return this.#admitAt(applicant, less, admission.now, tries - 1);
-        throw this.#denial(call, flexible?.least ?? usage, counted, admission);
+        if (less !== undefined) return this.#attempt(rules, less, flexible, admission.now, tries - 1);
+        return this.#denial(rules.call, flexible?.least ?? usage, counted, admission);
       }
-      this.#tell(reservation, counted, admission);
+      reservation.counted = { charges: counted, values: admission.values, now: admission.now };
+      this.#tell(reservation);
       return reservation;
     };
     const admission = this.#ledger.admit(reservation, counted);
     return admission instanceof Promise ? admission.then(conclude) : conclude(admission);
   }
 
-  #denial(call: Call, usage: Usage, counted: readonly Charge[], { values, now }: Admission) {
-    const { model, endpoint, caller } = call;
-    const asked = counted.map((charge) => ({ ...charge, requested: usage[charge.limit.unit] }));
-    const error = quotaExceeded(asked, values, { model, plan: caller.plan }, now);
-    this.#events.emit('denied', () => ({ error, endpoint, model, estimate: usage }));
-    return error;
+  #denial(call: Call, usage: Usage, counted: readonly Charge[], { values, now }: Admission): Denial {
+    const asked = counted.map((charge) => ({ ...charge, requested: chargedFor(charge, usage) }));
+    return denialOf(asked, values, call, now, this.#options.headers);
   }
 
-  #tell(reservation: OpenReservation, counted: readonly Charge[], admission: Admission): void {
-    if (this.#events.heard('admitted')) {
-      const exceeded = exceededLimits(counted, admission);
-      this.#events.emit('admitted', () => ({ ...eventOf(reservation), exceeded }));
+  #tell(reservation: OpenReservation): void {
+    this.#events.emit('admitted', () => ({
+      ...eventOf(reservation),
+      limits: limitsOfReservation(reservation),
+      exceeded: exceededLimits(reservation),
+    }));
+    if (this.#events.heard('warning')) this.#warn(reservation);
+  }
+
+  readonly #close = (reservation: OpenReservation, ending: Ending): void => {
+    this.#ledger.settle(reservation, ending);
+    const { usage, source } = ending;
+    if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
+    else {
+      this.#events.emit('settled', () => ({
+        ...eventOf(reservation),
+        limits: limitsOfReservation(reservation, ending),
+        usage,
+        source,
+      }));
     }
-    if (this.#events.heard('warning')) this.#warn(counted, admission);
-  }
-
-  readonly #close = (
-    reservation: OpenReservation,
-    usage: Usage | undefined,
-    source: SettlementSource,
-  ): void => {
-    this.#ledger.settle(reservation, usage);
-    this.#events.closed(() => eventOf(reservation), usage, source);
   };
 
-  #warn(charges: readonly Charge[], { values, now }: Admission): void {
-    for (const [i, { limit, key, storeKey }] of charges.entries()) {
-      const state = limitUsage(limit, key, values[i], now);
-      const share = this.#warnings.passed(storeKey, state, limit, now);
-      if (share !== undefined) this.#events.emit('warning', () => ({ ...state, share }));
+  #warn({ counted }: OpenReservation): void {
+    if (counted === undefined) return;
+    const { charges, values, now } = counted;
+    for (const [i, charge] of charges.entries()) {
+      const state = limitUsage(charge.limit, charge.key, values[i], now);
+      const passed = this.#warnings.passed(charge, state, now);
+      if (passed === undefined) continue;
+      const { share, span } = passed;
+      const tell = () => this.#events.emit('warning', () => ({ ...state, share }));
+      this.#ledger.once(`warned of ${share}: ${charge.storeKey}`, span, tell);
     }
   }
+}
 
-  /** The counter key of a call. @throws BudgetOptionError if a function of the app gives none */
-  keyOf(call: Call): string {
-    const key = call.caller.key ?? this.#options.key;
-    return typeof key === 'function' ? checkKey('budget.key(call)', key(call)) : checkKey('key', key);
-  }
-
-  #chargesOf(call: Call, key: string, usage: Usage, now: number): Charge[] {
-    const charges: Charge[] = [];
-    for (const limit of this.#options.limits) {
-      if (!limit.applies(call)) continue;
-      const own =
-        typeof limit.key === 'function'
-          ? checkKey(`key(call) of limit ${limit.name}`, limit.key(call))
-          : limit.key;
-      charges.push(chargeOf(limit, own ?? key, usage[limit.unit], now));
-    }
-    return charges;
-  }
+function chargesOf({ call, key, limits }: Rules, usage: Usage, now: number): Charge[] {
+  return limits.map((limit) => chargeOf(limit, call, key, usage, now));
 }
 
 function asksAnything(charge: Charge): boolean {
   return charge.requested > 0;
 }
 
-/** The limits with `onExceeded: 'allow'` that an admission went beyond. */
-function exceededLimits(charges: readonly Charge[], { values, now }: Admission): string[] {
-  const isExceeded = ({ limit }: Charge, i: number) => {
-    const { floor, room } = limit.window.at(now);
-    return (values[i] ?? floor) > floor + room;
-  };
-  return charges.filter(isExceeded).map(({ limit }) => limit.name);
-}
-
 /** What is left of the tightest limit in each unit. */
 function roomOf(charges: readonly Charge[], { values, now }: Admission): Room {
   const left = (unit: Unit) => {
     let least = Infinity;
-    for (const [i, { limit, key }] of charges.entries()) {
-      if (limit.unit !== unit || limit.onExceeded === 'allow') continue;
-      least = Math.min(least, limitUsage(limit, key, values[i], now).remaining);
+    for (const [i, { limit, key, weight, counted }] of charges.entries()) {
+      if (limit.unit !== unit || limit.onExceeded === 'allow' || counted !== undefined) continue;
+      least = Math.min(least, limitUsage(limit, key, values[i], now).remaining / weight);
     }
     return least;
   };
   return Object.fromEntries(UNITS.map((unit) => [unit, left(unit)])) as unknown as Room;
+}
+
+function purposeOf({ call, key }: Rules) {
+  const { endpoint, model, plan } = call;
+  return { key, plan: planName(call), billing: plan?.billing, endpoint, model };
 }
 
 function eventOf({ id, purpose, usage }: OpenReservation): ReservationEvent {

@@ -12,8 +12,11 @@ import type { OpenReservation } from './reservation.ts';
 import { type ResponseState, readResponse, readResponseEvent } from './responses/background.ts';
 import { tapEventStream } from './responses/event-stream.ts';
 import { jsonMemberNearEnd, jsonMembers } from './responses/json-members.ts';
+import { ShownHeaders } from './responses/shown-headers.ts';
 import { tapBody } from './responses/tap-body.ts';
+import { headersOfReservation } from './standing.ts';
 import { StreamLimit } from './stream-limit.ts';
+import type { Usage } from './usage.ts';
 
 /** Members of a JSON response that tell what was used. */
 const USAGE: ReadonlySet<string> = new Set(['usage']);
@@ -31,6 +34,9 @@ export class Attempt {
   readonly #estimate: Estimate;
   readonly #reservation: OpenReservation;
   readonly #hideUsage: boolean;
+  /** HTTP status of the answer, once there is one. */
+  #status: number | undefined;
+  #shown: ShownHeaders | undefined;
   /** Id of a response that goes on in the background, and is settled by whichever worker sees it end. */
   #deferred: string | undefined;
 
@@ -57,15 +63,31 @@ export class Attempt {
       throw error;
     }
     this.#answered(response);
+    this.#show(response);
     return response;
   }
 
   /** It was certainly not billed. */
   refund(): void {
-    this.#reservation.close(undefined, 'reported');
+    this.#close(undefined, 'reported');
+  }
+
+  #close(usage: Usage | undefined, source: SettlementSource): void {
+    const status = this.#status;
+    this.#reservation.close(usage, source, status);
+    this.#shown?.set(headersOfReservation(this.#budget.headers, this.#reservation, { usage, status }));
+  }
+
+  /** Where the app named headers: what is reserved at first, what was used once that is known. */
+  #show(response: Response): void {
+    const headers = headersOfReservation(this.#budget.headers, this.#reservation);
+    if (headers.length === 0) return;
+    this.#shown = ShownHeaders.on(response);
+    this.#shown?.set(headers);
   }
 
   #answered(response: Response): void {
+    this.#status = response.status;
     const type = response.headers.get('content-type') ?? '';
     if (response.status >= 300) this.refund();
     else if (type.includes('text/event-stream') || this.#call.body['stream'] === true) this.#meter(response);
@@ -86,7 +108,7 @@ export class Attempt {
 
   /** Nothing is known of what was used. */
   #stand(): void {
-    this.#reservation.close(this.#reservation.usage, 'estimated');
+    this.#close(this.#reservation.usage, 'estimated');
   }
 
   #settle(quantities: Quantities, source: SettlementSource): void {
@@ -96,7 +118,7 @@ export class Attempt {
       estimator.observe(this.#model.name, this.#reservation.key, quantities.completionTokens / choices);
     }
     const pricing = this.#endpoint.free ? undefined : this.#model.pricing;
-    this.#reservation.close(usageFor(quantities, pricing), source);
+    this.#close(usageFor(quantities, pricing), source);
   }
 
   #read(text: string): void {
@@ -119,7 +141,7 @@ export class Attempt {
   /** Leaves the reservation open if the response goes on. */
   #defer(response: ResponseState | undefined): boolean {
     if (response === undefined || response.used !== undefined) return false;
-    this.#budget.defer(this.#reservation, response.id);
+    this.#budget.background.defer(this.#reservation, response.id);
     this.#deferred = response.id;
     return true;
   }
@@ -152,7 +174,7 @@ export class Attempt {
   #ended(stream: StreamReport): void {
     if (stream.reported !== undefined) {
       this.#settle(stream.reported, 'reported');
-      if (this.#deferred !== undefined) this.#budget.undefer(this.#deferred);
+      if (this.#deferred !== undefined) this.#budget.background.undefer(this.#deferred);
       return;
     }
     if (this.#deferred !== undefined) return;

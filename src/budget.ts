@@ -1,37 +1,44 @@
 import { Admissions } from './admissions.ts';
+import { Background } from './background.ts';
 import { type Admitted, CallAdmissions } from './call-admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
-import { Estimator, usageFor } from './calls/estimate.ts';
+import { Estimator } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
-import { checkKey, fieldsOf, positive } from './checks.ts';
+import { fieldsOf, positive } from './checks.ts';
 import { BudgetClock } from './clock.ts';
 import { BudgetOptionError, BudgetStoreError } from './errors.ts';
 import { type BudgetEvent, type BudgetEvents, Events } from './events.ts';
 import { type Explanation, explanationOf, partsOf } from './explain.ts';
 import { Ledger } from './ledger.ts';
 import type { Call, Caller } from './limits/call.ts';
-import { type Charge, chargeOf } from './limits/charge.ts';
+import { type Charge, standing } from './limits/charge.ts';
+import type { BudgetHeaders } from './limits/headers.ts';
+import type { CompiledLimit } from './limits/limit.ts';
 import { type LimitUsage, limitUsage } from './limits/state.ts';
 import { type BudgetOptions, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
-import type { Quantities } from './prices.ts';
+import { Policy } from './policy.ts';
+import {
+  CALLER_FIELDS,
+  callerOf,
+  POLICY_OPTIONS,
+  type PolicyOptions,
+  resolvePolicy,
+} from './policy-options.ts';
 import type { OpenReservation, OpenReservationInfo, Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
 import { WatchedStore } from './stores/watched.ts';
 import { type Usage, type UsageInput, usageOf } from './usage.ts';
 
 /** What `reserve()` takes. */
-export interface ReserveRequest {
-  /** Counter key. Default: the budget's. */
-  readonly key?: string | undefined;
+export interface ReserveRequest extends Caller {
   readonly usage: UsageInput;
   /** Model and endpoint, for limits that hold for some only. */
   readonly model?: string | undefined;
   readonly endpoint?: string | undefined;
-  readonly plan?: string | undefined;
 }
 
-const RESERVE_FIELDS = ['key', 'usage', 'model', 'endpoint', 'plan'];
+const RESERVE_FIELDS = [...CALLER_FIELDS, 'usage', 'model', 'endpoint'];
 
 /**
  * A budget: limits, the store of their counters, and who they count for. Made once, it can be shared by several clients.
@@ -39,7 +46,9 @@ const RESERVE_FIELDS = ['key', 'usage', 'model', 'endpoint', 'plan'];
  * @throws BudgetOptionError for a wrong option
  */
 export class Budget {
+  #given: BudgetOptions;
   readonly #options: ResolvedOptions;
+  readonly #policy: Policy;
   readonly #clock: BudgetClock;
   readonly #ledger: Ledger;
   readonly #events = new Events();
@@ -48,8 +57,10 @@ export class Budget {
   /** Told of errors that the Keyv instance emits, as long as this budget is there. */
   readonly #disconnected: (cause: unknown) => void;
   readonly #calls: CallAdmissions;
+  readonly #background: Background;
 
   constructor(options: BudgetOptions = {}) {
+    this.#given = options;
     this.#options = resolveOptions(options);
     const { store, storeTimeout, clock, completion, onStoreError, prices } = this.#options;
     const failed = (error: BudgetStoreError) => this.#events.emit('storeError', () => error);
@@ -58,9 +69,11 @@ export class Budget {
     this.#clock = new BudgetClock(clock, counters.scope);
     const watched = new WatchedStore(counters, storeTimeout);
     this.#ledger = new Ledger(watched, onStoreError, this.#clock, failed);
+    this.#policy = new Policy(this.#options.policy, this.#clock.now);
     this.#admissions = new Admissions(this.#options, this.#clock, this.#ledger, this.#events);
     this.#estimator = new Estimator(completion, prices, this.#clock.now);
-    this.#calls = new CallAdmissions(this.#options, this.#estimator, this.#admissions);
+    this.#background = new Background(this.#ledger, this.#estimator, this.#events);
+    this.#calls = new CallAdmissions(this.#options, this.#policy, this.#estimator, this.#admissions);
   }
 
   /** Loads token tables and prices ahead of the first call: those of the models given, or of all current ones. */
@@ -78,7 +91,8 @@ export class Budget {
    */
   async estimate(path: string, body: object, caller: Caller = {}): Promise<Usage> {
     const { endpoint, call } = await this.#readCall('estimate(path)', path, body, caller);
-    return this.#calls.estimate(endpoint, call, await this.#estimator.model(call.model)).usage;
+    const rules = await this.#policy.rulesFor(call);
+    return this.#calls.estimate(endpoint, rules, await this.#estimator.model(call.model)).usage;
   }
 
   /**
@@ -93,17 +107,15 @@ export class Budget {
   async explain(path: string, body: object, caller: Caller = {}): Promise<Explanation> {
     const { endpoint, call } = await this.#readCall('explain(path)', path, body, caller);
     const model = await this.#estimator.model(call.model);
-    const estimate = this.#calls.estimate(endpoint, call, model);
-    const parts = partsOf(
-      estimate.quantities,
-      model,
-      (fields) => {
-        return this.#calls.estimate(endpoint, { ...call, body: fields }, model).quantities.promptTokens;
-      },
-      call.body,
-    );
-    const { key, limits } = await this.#admissions.preview(call, estimate.usage);
-    return explanationOf(call, key, estimate.usage, parts, limits);
+    const rules = await this.#policy.rulesFor(call);
+    const { quantities, usage } = this.#calls.estimate(endpoint, rules, model);
+    const promptTokens = (body: Call['body']) => {
+      const changed = { ...rules, call: { ...rules.call, body } };
+      return this.#calls.estimate(endpoint, changed, model).quantities.promptTokens;
+    };
+    const parts = partsOf(quantities, model, promptTokens, call.body);
+    const limits = await this.#admissions.preview(rules, usage);
+    return explanationOf(rules.call, rules.key, usage, parts, limits);
   }
 
   /**
@@ -114,10 +126,15 @@ export class Budget {
    * @throws BudgetStoreError if the store fails and `onStoreError` is 'reject'
    */
   async reserve(request: ReserveRequest): Promise<Reservation> {
-    fieldsOf('reserve', request, RESERVE_FIELDS);
-    const { key, model = '', endpoint = '', plan } = request;
-    const call: Call = { endpoint, model, body: {}, caller: { key, plan } };
-    const open = await this.#admissions.admit(call, usageOf(checkUsage('reserve.usage', request.usage)));
+    const {
+      usage,
+      model = '',
+      endpoint = '',
+      ...caller
+    } = fieldsOf('reserve', request, RESERVE_FIELDS) as unknown as ReserveRequest;
+    const call: Call = { endpoint, model, body: {}, caller: callerOf('reserve', caller) };
+    const reserved = usageOf(checkUsage('reserve.usage', usage));
+    const open = await this.#admissions.admit(await this.#policy.rulesFor(call), reserved);
     return {
       id: open.id,
       key: open.purpose.key,
@@ -127,9 +144,16 @@ export class Budget {
     };
   }
 
-  /** How every limit stands for a counter key. Default: the budget's own key. */
-  async usage(key?: string): Promise<LimitUsage[]> {
-    const { charges, values, now } = await this.#ledger.read('read', (now) => this.#chargesOf(key, now));
+  /**
+   * How every limit stands for a counter key, those of its plan too.
+   *
+   * @param key default: the budget's own key
+   * @param caller `plan`: default: the budget's
+   */
+  async usage(key?: string, { plan }: Pick<Caller, 'plan'> = {}): Promise<LimitUsage[]> {
+    const own = this.#policy.ownKey(key);
+    const limits = await this.#policy.limitsFor(own, plan);
+    const { charges, values, now } = await this.#ledger.read('read', (now) => standingsOf(limits, own, now));
     return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
   }
 
@@ -138,8 +162,9 @@ export class Budget {
    * use is counted no more. Limits that count for another key stay as they are. Default: the budget's own key.
    */
   async reset(key?: string): Promise<void> {
-    const own = this.#ownKey(key);
-    const { charges } = await this.#ledger.read('reset', (now) => this.#chargesOf(own, now));
+    const own = this.#policy.ownKey(key);
+    const limits = await this.#policy.allLimits(own);
+    const { charges } = await this.#ledger.read('reset', (now) => standingsOf(limits, own, now));
     await this.#ledger.reset(
       own,
       charges.filter((charge) => charge.key === own),
@@ -148,11 +173,24 @@ export class Budget {
   }
 
   /**
+   * Changes what may be used, from the next call on. Counters go on counting under the names of their limits, so what
+   * was spent stays spent; options that are not given stay as they are.
+   *
+   * @throws BudgetOptionError for a wrong option, or one that cannot be changed; then nothing is
+   */
+  update(changes: PolicyOptions): void {
+    const checked = fieldsOf('update', changes, Object.keys(POLICY_OPTIONS));
+    const given = { ...this.#given, ...checked };
+    this.#policy.update(resolvePolicy(given));
+    this.#given = given;
+  }
+
+  /**
    * The reservations of a counter key that are open: those of calls under way, and those of workers that died in one,
    * whose estimates stand. Oldest first. Default: the budget's own key.
    */
   async reservations(key?: string): Promise<OpenReservationInfo[]> {
-    const open = await this.#ledger.reservations(this.#ownKey(key));
+    const open = await this.#ledger.reservations(this.#policy.ownKey(key));
     const now = this.#clock.now();
     return [...open]
       .sort((a, b) => a.reservedAt - b.reservedAt)
@@ -195,13 +233,18 @@ export class Budget {
   }
 
   /** @internal */
+  get headers(): BudgetHeaders {
+    return this.#options.headers;
+  }
+
+  /** @internal */
   get stopAtLimit(): boolean {
     return this.#options.stopAtLimit;
   }
 
   /** Reserves more for a call under way. @internal */
-  admitMore(call: Call, usage: Usage): OpenReservation | Promise<OpenReservation> {
-    return this.#admissions.admit(call, usage);
+  async admitMore(call: Call, usage: Usage): Promise<OpenReservation> {
+    return this.#admissions.admit(await this.#policy.rulesFor(call), usage);
   }
 
   /** @internal */
@@ -219,29 +262,9 @@ export class Budget {
     return this.#calls.admitCall(endpoint, call);
   }
 
-  /** Leaves a reservation open for whichever worker sees the response's usage. @internal */
-  defer(reservation: OpenReservation, responseId: string): void {
-    this.#ledger.defer(reservation, deferredName(responseId));
-  }
-
-  /** The response's usage was seen where it was made. @internal */
-  undefer(responseId: string): void {
-    this.#ledger.undefer(deferredName(responseId));
-  }
-
-  /** Settles what was left open for a response, once. Undefined: it used nothing. @internal */
-  settleDeferred(responseId: string, used: Quantities | undefined): void {
-    this.#ledger.settleDeferred(
-      deferredName(responseId),
-      async (name) => {
-        if (used === undefined) return undefined;
-        return usageFor(used, (await this.#estimator.model(name)).pricing);
-      },
-      ({ id, key, endpoint, model, usage: estimate }, usage) => {
-        const about = { id, key, plan: undefined, endpoint, model, estimate };
-        this.#events.closed(() => about, usage, 'reported');
-      },
-    );
+  /** @internal */
+  get background(): Background {
+    return this.#background;
   }
 
   async #readCall(option: string, path: string, body: object, caller: Caller) {
@@ -251,25 +274,8 @@ export class Budget {
     const fields = await readRequestBody(body, endpoint);
     return { endpoint, call: this.callOf(endpoint, fields, deployment, callerOf('caller', caller)) };
   }
-
-  #chargesOf(key: string | undefined, now: number): Charge[] {
-    return this.#options.limits.map((limit) =>
-      chargeOf(limit, typeof limit.key === 'string' ? limit.key : this.#ownKey(key), 0, now),
-    );
-  }
-
-  /** A key given by name, or the budget's own. */
-  #ownKey(key: string | undefined): string {
-    const own = key ?? this.#options.key;
-    if (typeof own === 'string') return checkKey('key', own);
-    throw new BudgetOptionError(
-      'key',
-      'a counter key: budget.key is a function, so there is no default',
-      key,
-    );
-  }
 }
 
-function deferredName(responseId: string): string {
-  return `response:${responseId}`;
+function standingsOf(limits: readonly CompiledLimit[], key: string, now: number): Charge[] {
+  return limits.map((limit) => standing(limit, typeof limit.key === 'string' ? limit.key : key, now));
 }

@@ -5,6 +5,7 @@ import { type Estimate, type Estimator, type Model, requirePrice, usageFor } fro
 import { fittingCompletion, type Room } from './fit.ts';
 import type { Call, Caller } from './limits/call.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { Policy, Rules } from './policy.ts';
 import type { OpenReservation } from './reservation.ts';
 import { maxCompletionTokens } from './tokens/completion.ts';
 import { NANODOLLARS } from './usage.ts';
@@ -25,11 +26,13 @@ const ONE_TOKEN = { promptTokens: 0, completionTokens: 1, images: 0 };
 /** What a budget does with calls of the API: estimates them, and admits what they are estimated at. */
 export class CallAdmissions {
   readonly #options: ResolvedOptions;
+  readonly #policy: Policy;
   readonly #estimator: Estimator;
   readonly #admissions: Admissions;
 
-  constructor(options: ResolvedOptions, estimator: Estimator, admissions: Admissions) {
+  constructor(options: ResolvedOptions, policy: Policy, estimator: Estimator, admissions: Admissions) {
     this.#options = options;
+    this.#policy = policy;
     this.#estimator = estimator;
     this.#admissions = admissions;
   }
@@ -44,21 +47,21 @@ export class CallAdmissions {
   async admitCall(endpoint: Endpoint, call: Call): Promise<Admitted> {
     const known = this.#estimator.model(call.model);
     const model = known instanceof Promise ? await known : known;
-    if (this.#options.limits.some((limit) => limit.unit === 'cost' && limit.applies(call))) {
-      requirePrice(endpoint, model);
-    }
-    const estimate = this.estimate(endpoint, call, model);
+    const found = this.#policy.rulesFor(call);
+    const rules = found instanceof Promise ? await found : found;
+    if (rules.limits.some((limit) => limit.unit === 'cost')) requirePrice(endpoint, model);
+    const estimate = this.estimate(endpoint, rules, model);
     const choices = this.#options.fitToBudget && boundableChoices(endpoint, call.body);
-    if (choices !== undefined) return this.#admitFitting(call, model, estimate, choices);
-    const admitted = this.#admissions.admit(call, estimate.usage);
+    if (choices !== undefined) return this.#admitFitting(rules, model, estimate, choices);
+    const admitted = this.#admissions.admit(rules, estimate.usage);
     return { model, estimate, reservation: admitted instanceof Promise ? await admitted : admitted };
   }
 
   /** Where the output that a call asks for, or the model may give, does not fit, it is bounded to what does. */
-  async #admitFitting(call: Call, model: Model, estimate: Estimate, choices: number): Promise<Admitted> {
+  async #admitFitting(rules: Rules, model: Model, estimate: Estimate, choices: number): Promise<Admitted> {
     const { min } = this.#options.fitToBudget ?? { min: 0 };
     const most = estimate.unbounded
-      ? choices * maxCompletionTokens(call.model)
+      ? choices * maxCompletionTokens(rules.call.model)
       : estimate.quantities.completionTokens;
     const estimateOf = (completionTokens: number): Estimate => {
       const quantities = { ...estimate.quantities, completionTokens };
@@ -75,26 +78,26 @@ export class CallAdmissions {
       return fitted.usage;
     };
     const least = estimateOf(Math.min(most, min * choices)).usage;
-    const reservation = await this.#admissions.admit(call, fitted.usage, { least, fitInto });
+    const reservation = await this.#admissions.admit(rules, fitted.usage, { least, fitInto });
     return { model, estimate: fitted, reservation, bound };
   }
 
   /** Sends and counts nothing. */
-  estimate(endpoint: Endpoint, call: Call, model: Model): Estimate {
-    return this.#estimator.estimate(endpoint, call, model, {
-      key: () => this.#admissions.keyOf(call),
-      most: () => this.#mostExpected(call, model),
+  estimate(endpoint: Endpoint, rules: Rules, model: Model): Estimate {
+    return this.#estimator.estimate(endpoint, rules.call, model, {
+      key: () => rules.key,
+      most: () => mostExpected(rules, model),
     });
   }
+}
 
-  #mostExpected(call: Call, { pricing }: Model): number {
-    let most = Infinity;
-    for (const limit of this.#options.limits) {
-      const { unit, capacity } = limit;
-      const perToken = unit === 'cost' ? (pricing?.(ONE_TOKEN) ?? 0) / NANODOLLARS : 1;
-      const counts = unit === 'cost' || unit === 'tokens' || unit === 'completionTokens';
-      if (counts && limit.applies(call)) most = Math.min(most, (capacity * EXPECTED_SHARE) / perToken);
-    }
-    return Math.floor(most);
+function mostExpected({ call, limits }: Rules, { pricing }: Model): number {
+  let most = Infinity;
+  for (const { unit, capacity, weight, count } of limits) {
+    const perToken = unit === 'cost' ? (pricing?.(ONE_TOKEN) ?? 0) / NANODOLLARS : 1;
+    const counts = unit === 'cost' || unit === 'tokens' || unit === 'completionTokens';
+    if (!counts || count !== undefined) continue;
+    most = Math.min(most, (capacity * EXPECTED_SHARE) / (perToken * weight(call.model)));
   }
+  return Math.floor(most);
 }

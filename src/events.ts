@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import type { BudgetStoreError, QuotaExceeded } from './errors.ts';
 import { guarded } from './guarded.ts';
+import type { Billing } from './limits/call.ts';
 import type { LimitUsage } from './limits/state.ts';
 import type { Usage } from './usage.ts';
 
@@ -10,6 +11,8 @@ export interface ReservationEvent {
   readonly id: string;
   readonly key: string;
   readonly plan: string | undefined;
+  /** Of the plan. */
+  readonly billing: Billing | undefined;
   /** Empty for a reservation that is no call of the SDK. */
   readonly endpoint: string;
   readonly model: string;
@@ -18,8 +21,15 @@ export interface ReservationEvent {
 }
 
 export interface BudgetEvents {
-  /** A reservation was made; `exceeded` names the limits with `onExceeded: 'allow'` that it went beyond. */
-  admitted: [event: ReservationEvent & { readonly exceeded: readonly string[] }];
+  /** A reservation was made. */
+  admitted: [
+    event: ReservationEvent & {
+      /** How the limits that it is counted on stand with it. */
+      readonly limits: readonly LimitUsage[];
+      /** Names of the limits with `onExceeded: 'allow'` that it went beyond. */
+      readonly exceeded: readonly string[];
+    },
+  ];
   /** A call did not fit. Nothing was sent or counted. */
   denied: [
     event: {
@@ -30,10 +40,17 @@ export interface BudgetEvents {
     },
   ];
   /** A reservation was replaced by what was used; `source` says how that is known. */
-  settled: [event: ReservationEvent & { readonly usage: Usage; readonly source: SettlementSource }];
+  settled: [
+    event: ReservationEvent & {
+      /** As of the admission, with what was used in the place of what was reserved. */
+      readonly limits: readonly LimitUsage[];
+      readonly usage: Usage;
+      readonly source: SettlementSource;
+    },
+  ];
   /** A reservation was given back: the call was certainly not billed. */
   refunded: [event: ReservationEvent];
-  /** A limit has passed one of the shares of `warnAt`, for the first time in its window and this process. */
+  /** A limit has passed one of the shares of `warnAt`, for the first time in its window, of all workers. */
   warning: [event: LimitUsage & { readonly share: number }];
   /** The store failed; what was to be written is kept and tried again. */
   storeError: [error: BudgetStoreError];
@@ -62,12 +79,6 @@ export class Events {
   /** Whether anyone listens: an event nobody hears need not be made. */
   heard(event: BudgetEvent): boolean {
     return this.#emitter.listenerCount(event) > 0;
-  }
-
-  /** Tells that a reservation has ended; `usage` undefined: it was given back. */
-  closed(about: () => ReservationEvent, usage: Usage | undefined, source: SettlementSource): void {
-    if (usage === undefined) this.emit('refunded', about);
-    else this.emit('settled', () => ({ ...about(), usage, source }));
   }
 
   /** Tells every listener; what one throws surfaces as an uncaught exception, not in the call. */

@@ -4,7 +4,7 @@ import type { Admitted } from './call-admissions.ts';
 import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import { type Route, routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
-import { QuotaExceeded, UngovernedEndpointError } from './errors.ts';
+import { PlanDenied, QuotaExceeded, UngovernedEndpointError } from './errors.ts';
 import type { Caller } from './limits/call.ts';
 import type { BudgetOptions } from './options.ts';
 import { callerOf } from './policy-options.ts';
@@ -15,8 +15,8 @@ export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promi
 
 /**
  * A `fetch` under a budget, for anything that takes one. A denied call is answered with a 429 in the form of the API's
- * own (status, headers, `error` body) and `x-should-retry: false`; nothing is sent. Rejects with the budget's other
- * errors, see `Budget.reserve()`.
+ * own (status, headers, `error` body) and `x-should-retry: false`, one whose plan is denied with a 403 alike; nothing is
+ * sent. Rejects with the budget's other errors, see `Budget.reserve()`.
  *
  * @param budget a Budget, or the options of one
  * @param caller who the calls are made for, as for `withCaller()`
@@ -66,7 +66,7 @@ async function sendGoverned(
   try {
     admitted = await budget.admitCall(endpoint, call);
   } catch (error) {
-    if (error instanceof QuotaExceeded) return denialResponse(error);
+    if (error instanceof QuotaExceeded || error instanceof PlanDenied) return denialResponse(error);
     throw error;
   }
   const changed = changedRequest(endpoint, fields, admitted.bound);
@@ -103,13 +103,13 @@ function withBody(
   return { body, headers };
 }
 
-function denialResponse(error: QuotaExceeded): Response {
+function denialResponse(error: QuotaExceeded | PlanDenied): Response {
   const headers = new Headers(error.headers);
   headers.set('content-type', 'application/json');
   headers.set('x-should-retry', 'false');
   return new Response(JSON.stringify({ error: error.error }), {
-    status: 429,
-    statusText: 'Too Many Requests',
+    status: error.status,
+    statusText: error instanceof PlanDenied ? 'Forbidden' : 'Too Many Requests',
     headers,
   });
 }

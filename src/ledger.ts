@@ -1,8 +1,11 @@
 import type { BudgetClock } from './clock.ts';
 import { deferredText, readDeferred } from './deferred.ts';
 import { BudgetStoreError } from './errors.ts';
-import type { Charge } from './limits/charge.ts';
+import type { Outcome } from './limits/call.ts';
+import { type Charge, settledFor } from './limits/charge.ts';
+import type { Span } from './limits/period.ts';
 import type { OpenReservation } from './reservation.ts';
+import { safeKey } from './safe-key.ts';
 import { Settlements } from './settlements.ts';
 import { isRefusal } from './stores/refusal.ts';
 import type {
@@ -15,12 +18,15 @@ import type {
   StoredReservation,
 } from './stores/store.ts';
 import { isPromise, StoreAway, StoreTimeout } from './stores/watched.ts';
-import type { Usage } from './usage.ts';
+import { type Usage, usageOf } from './usage.ts';
 
 /** What counters hold, and the charges that they are of. */
 export interface ChargedReading extends Reading {
   readonly charges: readonly Charge[];
 }
+
+/** It was not admitted. */
+const NOTHING: Outcome = { status: undefined, usage: undefined };
 
 /** In the place of what was deferred. */
 const SETTLED = '';
@@ -83,16 +89,46 @@ export class Ledger {
     reservation.certain = false;
     if (this.#onStoreError === 'allow') return uncounted(this.#clock.now());
     // It may have been admitted all the same, its answer lost: unless it was not sent, or the store refused it.
-    if (!(cause instanceof StoreAway) && !isRefusal(cause)) this.settle(reservation, undefined);
+    if (!(cause instanceof StoreAway) && !isRefusal(cause)) this.settle(reservation, NOTHING);
     throw error;
   }
 
-  /** Replaces what was reserved by what was used (undefined: nothing); in the store now or, if it is away, later. */
-  settle(reservation: OpenReservation, usage: Usage | undefined): void {
+  /** Replaces what was reserved by what came of it; in the store now or, if it is away, later. */
+  settle(reservation: OpenReservation, outcome: Outcome): void {
     const { charges, certain } = reservation;
     if (charges.length === 0) return;
-    const ops = charges.map((charge) => settleOp(charge, usage?.[charge.limit.unit] ?? 0));
+    const ops = charges.map((charge) => settleOp(charge, settledFor(charge, outcome)));
     this.#settlements.add(() => this.#store.settle(reservation, ops, certain, this.#clock.imposed()));
+  }
+
+  /**
+   * Calls `tell` if this is the first time, of all workers, in a span.
+   *
+   * @param key of what may happen once
+   */
+  once(key: string, span: Span, tell: () => void): void {
+    if (this.#store.scope === 'process') {
+      tell();
+      return;
+    }
+    const now = this.#clock.now();
+    const usage = usageOf({});
+    const event: StoredReservation = {
+      id: crypto.randomUUID(),
+      key: '',
+      endpoint: '',
+      model: '',
+      usage,
+      reservedAt: now,
+    };
+    const counter = { key: [key, String(span.start)].map(safeKey).join(':'), span };
+    this.#settlements.add(async () => {
+      const imposed = this.#clock.imposed();
+      const { admitted } = await this.#store.admit(event, [{ ...counter, room: 1, amount: 1 }], imposed);
+      if (admitted !== true) return;
+      tell();
+      await this.#store.settle(event, [], true, imposed);
+    });
   }
 
   /** Lets any worker settle a reservation by a name that all of them know. */

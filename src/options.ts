@@ -1,11 +1,11 @@
 import type { CompletionMode } from './calls/estimate.ts';
 import { fieldsOf, flag, functionOf, isFiniteNumber, oneOf, positive } from './checks.ts';
 import { BudgetOptionError } from './errors.ts';
+import { BUDGET_HEADERS, type BudgetHeaders } from './limits/headers.ts';
 import { headersOf } from './limits/limit-options.ts';
 import { PACING_OPTIONS, type PacingOptions, type ResolvedPacing, resolvePacing } from './pacing-options.ts';
 import { POLICY_OPTIONS, type PolicyOptions, type ResolvedPolicy, resolvePolicy } from './policy-options.ts';
 import { PRICE_PARTS, type Prices } from './prices.ts';
-import { BUDGET_HEADERS, type BudgetHeaders } from './quota-headers.ts';
 import type { KeyvInstance } from './stores/keyv-counters.ts';
 import type { CounterStore } from './stores/store.ts';
 import { UNITS, type UsageInput } from './usage.ts';

@@ -89,7 +89,7 @@ function planOf(option: string, name: unknown, plans: Plans | undefined): string
 
 /** Checks a caller. @throws BudgetOptionError */
 export function callerOf(option: string, caller: unknown): Caller {
-  const { key, plan, roles, priority, attributes } = fieldsOf(option, caller, CALLER);
+  const { key, plan, roles, priority, attributes } = fieldsOf(option, caller, CALLER_FIELDS);
   if (key !== undefined) checkKey(`${option}.key`, key);
   if (plan !== undefined) checkKey(`${option}.plan`, plan);
   rolesOf(`${option}.roles`, roles);
@@ -100,7 +100,7 @@ export function callerOf(option: string, caller: unknown): Caller {
   return caller as Caller;
 }
 
-const CALLER = Object.keys({
+export const CALLER_FIELDS = Object.keys({
   key: 0,
   plan: 0,
   roles: 0,

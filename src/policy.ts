@@ -19,7 +19,11 @@ export interface Rules {
 /** Answers of a `limits` function remembered; beyond that all are asked for again. */
 const REMEMBERED = 10_000;
 
-interface Found {
+/** At once, or when it was asked for. */
+type Found<T> = T | Promise<T>;
+
+/** What a `limits` function answered. */
+interface Answer {
   readonly limits: Promise<readonly CompiledLimit[]>;
   readonly until: number;
 }
@@ -28,7 +32,7 @@ interface Found {
 export class Policy {
   readonly #now: () => number;
   #options: ResolvedPolicy;
-  readonly #found = new Map<string, Found>();
+  readonly #answers = new Map<string, Answer>();
 
   constructor(options: ResolvedPolicy, now: () => number) {
     this.#options = options;
@@ -38,7 +42,7 @@ export class Policy {
   /** Other rules from now on; counters of the same name go on counting. */
   update(options: ResolvedPolicy): void {
     this.#options = options;
-    this.#found.clear();
+    this.#answers.clear();
   }
 
   /**
@@ -47,7 +51,7 @@ export class Policy {
    * @throws PlanDenied if the caller's roles may not use the plan
    * @throws BudgetOptionError for a plan that there is not, or a function of the app that gives no counter key
    */
-  rulesFor(call: Call): Rules | Promise<Rules> {
+  rulesFor(call: Call): Found<Rules> {
     const plan = this.#planOf(call);
     const planned = plan === undefined ? call : { ...call, plan: plan.info };
     const key = this.keyOf(planned);
@@ -56,7 +60,7 @@ export class Policy {
       key,
       limits: limits.filter((limit) => limit.applies(planned)),
     });
-    const limits = this.limitsOf(key, plan, call.caller);
+    const limits = this.#limitsOf(key, plan, call.caller);
     return limits instanceof Promise ? limits.then(applying) : applying(limits);
   }
 
@@ -74,22 +78,21 @@ export class Policy {
     throw new BudgetOptionError('key', expected, key);
   }
 
-  /** All limits of a counter key, those of the plan too; the plan is the default one if none is named. */
-  limitsFor(
-    key: string,
-    name: string | undefined,
-  ): readonly CompiledLimit[] | Promise<readonly CompiledLimit[]> {
+  /** The limits of a counter key, those of the plan too; that is the budget's if none is named. */
+  limitsFor(key: string, name: string | undefined): Found<readonly CompiledLimit[]> {
     const { plan, defaultPlan } = this.#options;
-    return this.limitsOf(key, this.#planNamed(name ?? (typeof plan === 'string' ? plan : defaultPlan)), {
-      key,
-    });
+    const found = this.#planNamed(name ?? (typeof plan === 'string' ? plan : defaultPlan));
+    return this.#limitsOf(key, found, { key });
   }
 
-  limitsOf(
-    key: string,
-    plan: CompiledPlan | undefined,
-    caller: Caller,
-  ): readonly CompiledLimit[] | Promise<readonly CompiledLimit[]> {
+  /** The limits of a counter key under every plan, one for each counter. */
+  async allLimits(key: string): Promise<readonly CompiledLimit[]> {
+    const plans = [undefined, ...(this.#options.plans?.values() ?? [])];
+    const found = await Promise.all(plans.map((plan) => this.#limitsOf(key, plan, { key })));
+    return [...new Map(found.flat().map((limit) => [limit.name, limit])).values()];
+  }
+
+  #limitsOf(key: string, plan: CompiledPlan | undefined, caller: Caller): Found<readonly CompiledLimit[]> {
     const { limits } = this.#options;
     if (typeof limits !== 'function') return withPlan(limits, plan);
     return this.#ask(limits, key, plan, caller).then((found) => withPlan(found, plan));
@@ -105,15 +108,15 @@ export class Policy {
     const request = { key, plan: plan?.info.name, caller };
     const id = JSON.stringify([key, request.plan]);
     const now = this.#now();
-    const known = this.#found.get(id);
+    const known = this.#answers.get(id);
     if (known !== undefined && now < known.until) return known.limits;
-    if (this.#found.size >= REMEMBERED) this.#found.clear();
+    if (this.#answers.size >= REMEMBERED) this.#answers.clear();
     const taken = new Set(plan?.limits.map(({ name }) => name));
     const limits = compiled(source, request, this.#options.onExceeded, taken);
-    const found = { limits, until: now + this.#options.limitsMaxAge };
-    this.#found.set(id, found);
+    const answer = { limits, until: now + this.#options.limitsMaxAge };
+    this.#answers.set(id, answer);
     limits.catch(() => {
-      if (this.#found.get(id) === found) this.#found.delete(id);
+      if (this.#answers.get(id) === answer) this.#answers.delete(id);
     });
     return limits;
   }

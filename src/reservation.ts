@@ -1,6 +1,7 @@
 import type { SettlementSource } from './events.ts';
+import type { Billing, Outcome } from './limits/call.ts';
 import type { Charge } from './limits/charge.ts';
-import type { StoredReservation } from './stores/store.ts';
+import type { Reading, StoredReservation } from './stores/store.ts';
 import type { Usage, UsageInput } from './usage.ts';
 
 /** An admitted, not yet settled amount. Settling or refunding it takes effect once; whatever follows does nothing. */
@@ -33,16 +34,22 @@ export interface OpenReservationInfo {
 export interface Purpose {
   readonly key: string;
   readonly plan: string | undefined;
+  readonly billing: Billing | undefined;
   readonly endpoint: string;
   readonly model: string;
 }
 
-/** How a reservation ends: with a Usage that takes its place, with undefined if it is given back. */
-export type Close = (
-  reservation: OpenReservation,
-  usage: Usage | undefined,
-  source: SettlementSource,
-) => void;
+/** How a reservation ends, and how its usage is known. */
+export interface Ending extends Outcome {
+  readonly source: SettlementSource;
+}
+
+export type Close = (reservation: OpenReservation, ending: Ending) => void;
+
+/** The charges that were counted when a reservation was made, and where that left their counters. */
+export interface Counted extends Reading {
+  readonly charges: readonly Charge[];
+}
 
 /** Distinguishes the reservations of this process from those of others. */
 const PROCESS = crypto.randomUUID();
@@ -57,6 +64,7 @@ export class OpenReservation implements StoredReservation {
   readonly reservedAt: number;
   /** False if the store failed: then it may be there or not. */
   certain = true;
+  counted: Counted | undefined;
   readonly id = `${PROCESS}-${++made}`;
   readonly #close: Close;
   #open = true;
@@ -81,10 +89,13 @@ export class OpenReservation implements StoredReservation {
     return this.purpose.model;
   }
 
-  /** @param usage what was used; undefined gives everything back */
-  close(usage: Usage | undefined, source: SettlementSource): void {
+  /**
+   * @param usage what was used; undefined: it was certainly not billed
+   * @param status HTTP status of the answer, if there was one
+   */
+  close(usage: Usage | undefined, source: SettlementSource, status?: number): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#close(this, usage, source);
+    this.#close(this, { usage, source, status });
   }
 }

@@ -12,7 +12,7 @@ export async function watchRetrieval(budget: Budget, sent: Promise<Response>): P
   if (response.status >= 300) return response;
   const settle = (state: ResponseState | undefined) => {
     if (state?.background !== true || state.used === undefined) return;
-    budget.settleDeferred(state.id, state.used === 'nothing' ? undefined : state.used);
+    budget.background.settle(state.id, state.used === 'nothing' ? undefined : state.used);
   };
   const unknown = () => undefined;
   if (response.headers.get('content-type')?.includes('text/event-stream')) {

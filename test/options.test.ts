@@ -91,7 +91,7 @@ const rows: Row[] = [
   {
     options: limit({ onExceeded: 'ignore' }),
     option: 'budget.limits[0].onExceeded',
-    message: /'reject' or 'allow'/,
+    message: /'reject' or 'wait' or 'allow'/,
   },
   {
     options: {

@@ -47,3 +47,8 @@ export interface Outcome {
   /** What it is charged with; undefined if it was certainly not billed. */
   readonly usage: Usage | undefined;
 }
+
+/** The plan of a call, as errors and events name it: where the budget has no plans, whatever the caller says. */
+export function planName({ plan, caller }: Call): string | undefined {
+  return plan?.name ?? caller.plan;
+}

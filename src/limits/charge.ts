@@ -1,4 +1,9 @@
+import { checkKey, isFiniteNumber } from '../checks.ts';
+import { BudgetOptionError } from '../errors.ts';
+import { guarded } from '../guarded.ts';
 import { safeKey } from '../safe-key.ts';
+import type { Unit, Usage } from '../usage.ts';
+import type { Call, Outcome } from './call.ts';
 import type { CompiledLimit } from './limit.ts';
 import type { Bounds } from './window.ts';
 
@@ -11,11 +16,70 @@ export interface Charge {
   readonly bounds: Bounds;
   /** In the limit's unit. */
   readonly requested: number;
+  /** How much one of the unit counts. */
+  readonly weight: number;
+  /** What the call counts, whatever it uses; undefined: what it uses. */
+  readonly counted: number | undefined;
 }
 
-export function chargeOf(limit: CompiledLimit, key: string, requested: number, now: number): Charge {
+/**
+ * What a call asks of a limit.
+ *
+ * @param key the budget's counter key for the call
+ * @throws BudgetOptionError if a function of the app gives no counter key, or no number
+ */
+export function chargeOf(limit: CompiledLimit, call: Call, key: string, usage: Usage, now: number): Charge {
+  const own = typeof limit.key === 'function' ? limit.key(call) : limit.key;
+  const countedFor = own === undefined ? key : checkKey(`key(call) of limit ${limit.name}`, own);
   const bounds = limit.window.at(now);
-  return { limit, key, storeKey: storeKeyOf(limit, key, bounds.id), bounds, requested };
+  const weight = limit.weight(call.model);
+  const counted = limit.count === undefined ? undefined : countOf(limit, limit.count(call));
+  return {
+    limit,
+    key: countedFor,
+    storeKey: storeKeyOf(limit, countedFor, bounds.id),
+    bounds,
+    requested: chargedFor({ limit, weight, counted }, usage),
+    weight,
+    counted,
+  };
+}
+
+/** The counter of a limit for a key, with nothing asked of it. */
+export function standing(limit: CompiledLimit, key: string, now: number): Charge {
+  const bounds = limit.window.at(now);
+  const storeKey = storeKeyOf(limit, key, bounds.id);
+  return { limit, key, storeKey, bounds, requested: 0, weight: 1, counted: undefined };
+}
+
+/** What a usage counts; in whole units but for dollars. Undefined: the call was certainly not billed. */
+export function chargedFor(
+  { limit, weight, counted }: Pick<Charge, 'limit' | 'weight' | 'counted'>,
+  usage: Usage | undefined,
+): number {
+  if (usage === undefined) return 0;
+  return counted ?? weighed(limit.unit, usage[limit.unit], weight);
+}
+
+/** An amount of a unit that counts more or less than it is. */
+export function weighed(unit: Unit, amount: number, weight: number): number {
+  if (weight === 1) return amount;
+  return unit === 'cost' ? amount * weight : Math.ceil(amount * weight);
+}
+
+/** What is charged in the end, after the limit's own condition. Undefined if that throws: as without one. */
+export function settledFor(charge: Charge, outcome: Outcome): number {
+  const { countIf } = charge.limit;
+  const counts = countIf === undefined ? undefined : guarded(() => countIf(outcome));
+  if (counts === undefined) return chargedFor(charge, outcome.usage);
+  if (!counts) return 0;
+  return outcome.usage === undefined ? charge.requested : chargedFor(charge, outcome.usage);
+}
+
+function countOf({ name, unit }: CompiledLimit, count: unknown): number {
+  if (!isFiniteNumber(count) || count < 0)
+    throw new BudgetOptionError(`count(call) of limit ${name}`, 'a finite number >= 0', count);
+  return unit === 'cost' ? count : Math.ceil(count);
 }
 
 /** Keys made last, by limit and counter key: making and hashing a long text costs more than finding it. */
@@ -34,6 +98,11 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   const storeKey = [limit.name, key, id].map(safeKey).join(':');
   keys.set(key, { id, storeKey });
   return storeKey;
+}
+
+/** Distinguishes counters, whatever their windows. */
+export function counterOf({ limit, key }: Pick<Charge, 'limit' | 'key'>): string {
+  return `${safeKey(limit.name)}:${key}`;
 }
 
 /** Whether the limit denies the charge where the counter stands at `value`. */

@@ -1,7 +1,9 @@
 import { type ExceededReason, type QuotaErrorBody, QuotaExceeded } from '../errors.ts';
 import type { Unit } from '../usage.ts';
-import { type Charge, denies, retryAfterMs } from './charge.ts';
+import { type Call, planName } from './call.ts';
+import { type Charge, counterOf, denies, retryAfterMs } from './charge.ts';
 import { unitPerPeriod } from './compile.ts';
+import { type BudgetHeaders, chosenHeaders } from './headers.ts';
 import type { CompiledLimit } from './limit.ts';
 import { type LimitUsage, limitUsage } from './state.ts';
 
@@ -12,35 +14,48 @@ interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
+/** A call that did not fit. */
+export interface Denial {
+  readonly error: QuotaExceeded;
+  /** Of the counter that takes longest, for calls that wait. */
+  readonly counter: string;
+  /** Milliseconds until all fits as counters stand; undefined: never, or one of the limits does not wait. */
+  readonly waitMs: number | undefined;
+}
+
 /**
- * The error for a call that was denied, in the form of the API's own 429. Of several limits that did not fit, the one
- * named is the one that takes longest to.
+ * A denial with an error in the form of the API's own 429. Of several limits that did not fit, the one named is the one
+ * that takes longest to.
+ *
+ * @param headers names that the app chose
  */
-export function quotaExceeded(
+export function denialOf(
   charges: readonly Charge[],
   values: readonly (number | undefined)[],
-  call: { readonly model: string; readonly plan: string | undefined },
+  call: Call,
   now: number,
-): QuotaExceeded {
+  headers: BudgetHeaders,
+): Denial {
   const refusals = charges.map((charge, i) => refusalOf(charge, values[i], now));
   const refused = refusals.filter(({ charge }, i) => denies(charge, values[i], now));
   const worst = (refused.length > 0 ? refused : refusals).reduce((a, b) => (wait(b) > wait(a) ? b : a));
-  const { charge, state, reason } = worst;
+  const { charge, state, reason, retryAfterMs } = worst;
   const body: QuotaErrorBody = {
     message: messageOf(worst, call.model),
     type: reason === 'quota' ? 'insufficient_quota' : GROUP[charge.limit.unit],
     param: null,
     code: reason === 'quota' ? 'insufficient_quota' : 'rate_limit_exceeded',
   };
-  return new QuotaExceeded(
-    { ...state, requested: charge.requested, plan: call.plan, retryAfterMs: worst.retryAfterMs, reason },
-    body,
-    headersOf(
-      refusals.map((refusal) => refusal.state),
-      worst.retryAfterMs,
-      now,
-    ),
-  );
+  const states = refusals.map((refusal) => refusal.state);
+  const sent = headersOf(states, retryAfterMs, now);
+  const chosen = chosenHeaders(headers, { charges, states, retryAfterMs });
+  for (const [name, value] of chosen) sent.set(name, value);
+  const { requested } = charge;
+  return {
+    error: new QuotaExceeded({ ...state, requested, plan: planName(call), retryAfterMs, reason }, body, sent),
+    counter: counterOf(charge),
+    waitMs: refused.every(({ charge: { limit } }) => limit.onExceeded === 'wait') ? retryAfterMs : undefined,
+  };
 }
 
 function refusalOf(charge: Charge, value: number | undefined, now: number): Refusal {
