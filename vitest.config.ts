@@ -8,8 +8,8 @@ const SRC = fileURLToPath(new URL('./src/', import.meta.url));
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^governed-openai$/, replacement: SRC + 'index.ts' },
-      { find: /^governed-openai\/([a-z0-9-]+)$/, replacement: SRC + '$1/index.ts' },
+      { find: /^governed-openai$/, replacement: `${SRC}index.ts` },
+      { find: /^governed-openai\/([a-z0-9-]+)$/, replacement: `${SRC}$1/index.ts` },
     ],
   },
   test: {

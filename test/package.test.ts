@@ -12,6 +12,7 @@ const EXPORTS = [
   'BudgetStoreError',
   'GovernedAzureOpenAI',
   'GovernedOpenAI',
+  'PlanDenied',
   'QuotaExceeded',
   'UngovernedEndpointError',
   'UnknownPriceError',
