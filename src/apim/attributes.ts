@@ -80,6 +80,15 @@ export class Attributes {
     return value === undefined ? undefined : withVariables(syntaxOf(name, value), this.#variables);
   }
 
+  /** A number of calls: an expression, or a whole number. */
+  count(name: string): Syntax | undefined {
+    const syntax = this.syntax(name);
+    const number = syntax?.kind === 'literal' ? this.number(name, 0) : undefined;
+    return syntax !== undefined && number !== undefined
+      ? { kind: 'literal', value: number, place: syntax.place }
+      : syntax;
+  }
+
   /** A condition: an expression, or `true` or `false`. */
   condition(name: string): Syntax | undefined {
     const syntax = this.syntax(name);

@@ -103,7 +103,7 @@ function counting(attributes: Attributes): Pick<Part, 'key' | 'count' | 'countIf
     throw attributes.error('counter-key', 'expected a key, got ""');
   return {
     key,
-    count: attributes.syntax('increment-count'),
+    count: attributes.count('increment-count'),
     countIf: attributes.condition('increment-condition') ?? ALWAYS,
   };
 }

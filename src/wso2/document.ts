@@ -118,7 +118,12 @@ export function parseExport(text: string): readonly Exported[] {
     const what = error.message.split('\n', 1)[0]?.replace(/ at line \d+, column \d+:$/, '') ?? '';
     throw new PolicyImportError(placeAt(lines, error.pos[0], 'YAML'), what);
   }
-  return documents.map((document) => new Exported(document.contents ?? undefined, '', document, lines));
+  const values = documents
+    .map((document) => new Exported(document.contents ?? undefined, '', document, lines))
+    .filter(({ isMissing }) => !isMissing);
+  if (values.length === 0)
+    throw new PolicyImportError(placeAt(lines, 0, ''), 'expected a policy, got nothing');
+  return values;
 }
 
 function placeAt(lines: LineCounter, offset: number, path: string): Place {
