@@ -174,7 +174,7 @@ export class Budget {
 
   /**
    * Changes what may be used, from the next call on. Counters go on counting under the names of their limits, so what
-   * was spent stays spent; options that are not given stay as they are.
+   * was spent stays spent (of a rolling limit: the same share of it); options that are not given stay as they are.
    *
    * @throws BudgetOptionError for a wrong option, or one that cannot be changed; then nothing is
    */

@@ -162,5 +162,6 @@ async function compiled(
   } catch (cause) {
     throw new BudgetError('budget.limits(request) failed: the limits of a call are not known', { cause });
   }
-  return limitsOf(given, { option: 'budget.limits(request)', onExceeded, taken });
+  // What a function does not give is no limit of nothing.
+  return limitsOf(given ?? null, { option: 'budget.limits(request)', onExceeded, taken });
 }
