@@ -92,6 +92,7 @@ export class Attempt {
   }
 
   #answered(response: Response): void {
+    if (this.#reservation.slot !== undefined) unread.register(response, this.#reservation);
     this.#status = response.status;
     const type = response.headers.get('content-type') ?? '';
     if (response.status >= 300) this.refund();
@@ -194,6 +195,9 @@ export class Attempt {
     }
   }
 }
+
+/** A body that nobody reads has no end; the slot of its call is free again when it is forgotten. */
+const unread = new FinalizationRegistry((reservation: OpenReservation) => reservation.leave());
 
 /** Codes of errors that come before a connection is made: nothing was sent. */
 const BEFORE_CONNECTION: ReadonlySet<string> = new Set([
