@@ -1,4 +1,4 @@
-import { type Attr, DOMParser, type Element, type Node } from '@xmldom/xmldom';
+import { type Attr, DOMParser, type Element, type Node, ParseError } from '@xmldom/xmldom';
 import { type Place, PolicyImportError } from '../import/errors.ts';
 import { type Masked, maskExpressions, placeAt } from './masked.ts';
 
@@ -33,22 +33,27 @@ export function parsePolicies(text: string): readonly PolicyElement[] {
 }
 
 function parse({ xml, unmask }: Masked): Element {
-  let place: Place = { line: 1, column: 1, element: 'XML' };
+  let problem = new PolicyImportError(
+    { line: 1, column: 1, element: 'XML' },
+    'expected a policy, got nothing',
+  );
   const parser = new DOMParser({
     onError(_level, message, context: { locator?: { lineNumber?: number; columnNumber?: number } }) {
       const { lineNumber: line = 1, columnNumber: column = 1 } = context.locator ?? {};
-      place = { line: Math.max(line, 1), column: original(line, column), element: 'XML' };
-      throw new PolicyImportError(place, unmask(message));
+      const place = { line: Math.max(line, 1), column: original(line, column), element: 'XML' };
+      problem = new PolicyImportError(place, unmask(message));
+      throw problem;
     },
   });
+  let root: Element | null = null;
   try {
-    const root = parser.parseFromString(`${ROOT}${xml}</_>`, 'text/xml').documentElement;
-    if (root !== null) return root;
+    root = parser.parseFromString(`${ROOT}${xml}</_>`, 'text/xml').documentElement;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : 'the text cannot be read';
-    throw new PolicyImportError(place, unmask(message).split('\n', 1)[0] ?? '');
+    // The parser throws an error of its own around the one that it was given.
+    if (!(cause instanceof ParseError)) throw cause;
   }
-  throw new PolicyImportError(place, 'expected a policy, got nothing');
+  if (root === null) throw problem;
+  return root;
 }
 
 /** The column in the text without the root element. */

@@ -40,6 +40,7 @@ describe('expressions hidden from XML', () => {
     ['<a>\n  @{ return 1; </a>', 2, 3],
     ['<a b="@(d))" />x"@(', 1, 18],
     ['<a b="@(d[)" />', 1, 7],
+    ['<a b="@(d[))" />', 1, 7],
   ])('one that does not end: %s', (xml, line, column) => {
     expect(() => maskExpressions(xml)).toThrow(
       expect.objectContaining({ name: 'PolicyImportError', line, column, element: 'expression' }),

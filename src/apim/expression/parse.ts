@@ -81,9 +81,7 @@ class Parser {
     for (;;) {
       const sign = signs.find((candidate) => this.#takes(candidate));
       if (sign === undefined) return left;
-      // `??` alone groups from the right.
-      const right = this.#binary(sign === '??' ? level : level + 1);
-      left = { kind: 'binary', sign, left, right, place: left.place };
+      left = { kind: 'binary', sign, left, right: this.#binary(level + 1), place: left.place };
     }
   }
 
