@@ -80,6 +80,14 @@ export class Attributes {
     return value === undefined ? undefined : withVariables(syntaxOf(name, value), this.#variables);
   }
 
+  /** A counter key: an expression, or a text that is not empty. */
+  key(name: string): Syntax {
+    const syntax = this.syntax(name);
+    if (syntax === undefined) throw this.missing(name);
+    if (syntax.kind === 'literal' && syntax.value === '') throw this.error(name, 'expected a key, got ""');
+    return syntax;
+  }
+
   /** A number of calls: an expression, or a whole number. */
   count(name: string): Syntax | undefined {
     const syntax = this.syntax(name);

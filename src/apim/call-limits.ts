@@ -92,17 +92,16 @@ function quota(attributes: Attributes, startsAt: Date | string | number | undefi
   return seconds === 0 ? { ...base, per: 'forever' } : { ...base, per: { seconds }, startsAt };
 }
 
-const NOWHERE: Place = { line: 1, column: 1, element: '' };
 /** The gateway counts a call when it comes, so one that fails counts, too. */
-const ALWAYS: Syntax = { kind: 'literal', value: true, place: NOWHERE };
+const ALWAYS: Syntax = {
+  kind: 'literal',
+  value: true,
+  place: { line: 1, column: 1, element: 'increment-condition' },
+};
 
 function counting(attributes: Attributes): Pick<Part, 'key' | 'count' | 'countIf'> {
-  const key = attributes.syntax('counter-key');
-  if (key === undefined) throw attributes.missing('counter-key');
-  if (key.kind === 'literal' && key.value === '')
-    throw attributes.error('counter-key', 'expected a key, got ""');
   return {
-    key,
+    key: attributes.key('counter-key'),
     count: attributes.count('increment-count'),
     countIf: attributes.condition('increment-condition') ?? ALWAYS,
   };
@@ -120,12 +119,13 @@ function bySubscription(
   options: ApimOptions,
   read: (part: PolicyElement, named: readonly string[]) => Counted,
 ): readonly Part[] {
-  const key: Syntax = SUBSCRIPTION(element.place);
+  const key = subscriptionId(element.place);
   const parts: Part[] = [{ ...read(element, []), key }];
   for (const api of element.children) {
     expectChild(api, 'api');
     if (!isThisApi(api, options)) continue;
-    if (api.attributes.has('calls')) parts.push({ ...read(api, NAMED), key });
+    const isLimited = [...api.attributes.keys()].some((name) => !NAMED.includes(name));
+    if (isLimited) parts.push({ ...read(api, NAMED), key });
     for (const operation of api.children) {
       expectChild(operation, 'operation');
       parts.push({
@@ -140,12 +140,13 @@ function bySubscription(
 
 const NAMED = ['name', 'id'];
 
-const SUBSCRIPTION = (place: Place): Syntax => ({
-  kind: 'chain',
-  head: { kind: 'name', name: 'context', place },
-  steps: ['Subscription', 'Id'].map((name) => ({ kind: 'member', name, optional: false, place })),
-  place,
-});
+/** `context.Subscription.Id` */
+function subscriptionId(place: Place): Syntax {
+  const steps = ['Subscription', 'Id'].map(
+    (name) => ({ kind: 'member', name, optional: false, place }) as const,
+  );
+  return { kind: 'chain', head: { kind: 'name', name: 'context', place }, steps, place };
+}
 
 function expectChild(element: PolicyElement, name: string): void {
   if (element.name !== name)

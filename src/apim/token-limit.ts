@@ -23,8 +23,7 @@ const PERIODS = { Hourly: 'hour', Daily: 'day', Weekly: 'week', Monthly: 'month'
 /** A rate, a quota, or both. Prompts are always estimated, also where the policy leaves that to the response. */
 export function tokenLimit(attributes: Attributes): readonly Omit<Draft, 'place'>[] {
   attributes.oneOf('estimate-prompt-tokens', ['true', 'false']);
-  const key = attributes.syntax('counter-key');
-  if (key === undefined) throw attributes.missing('counter-key');
+  const key = attributes.key('counter-key');
   const rate = attributes.number('tokens-per-minute', 1);
   const quota = attributes.number('token-quota', 1);
   const period = attributes.oneOf('token-quota-period', Object.keys(PERIODS) as (keyof typeof PERIODS)[]);

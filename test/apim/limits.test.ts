@@ -220,6 +220,11 @@ describe('limits of an API and its operations', () => {
     ]);
   });
 
+  test('an API may have limits of its operations alone', () => {
+    const xml = POLICY.replace('calls="10" renewal-period="60"', '');
+    expect(limitsFromApim(xml, { api: 'OpenAI' }).map(({ requests }) => requests)).toEqual([20, 5, 1]);
+  });
+
   test('a quota has them, too', () => {
     const quota = '<quota calls="9" renewal-period="0"><api id="a" calls="3" renewal-period="300" /></quota>';
     expect(limitsFromApim(quota, { api: 'a' })).toMatchObject([
@@ -237,6 +242,12 @@ describe('limits of an API and its operations', () => {
       /no endpoint is known for the operation "listModels"/,
     ],
     [POLICY.replace('name="OpenAI" ', ''), 'OpenAI', 3, /id or name is missing/],
+    [
+      POLICY.replace('calls="10" renewal-period="60"', 'bandwidth="9"'),
+      'OpenAI',
+      3,
+      /bandwidth is not known/,
+    ],
     [POLICY.replaceAll('operation', 'method'), 'OpenAI', 4, /only <operation> elements/],
     [
       POLICY.replaceAll('<api', '<product').replaceAll('/api', '/product'),
@@ -254,6 +265,7 @@ describe('limits of an API and its operations', () => {
 describe('what cannot be honoured is an error with its line', () => {
   const cases: [xml: string, what: RegExp][] = [
     ['<llm-token-limit tokens-per-minute="1" />', /counter-key is missing/],
+    ['<llm-token-limit tokens-per-minute="1" counter-key="" />', /expected a key, got ""/],
     [`<llm-token-limit ${KEY} />`, /tokens-per-minute is missing/],
     [`<llm-token-limit ${KEY} token-quota="1" />`, /token-quota-period is missing/],
     [`<llm-token-limit ${KEY} token-quota-period="Daily" />`, /token-quota is missing/],
