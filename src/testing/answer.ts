@@ -68,6 +68,7 @@ export type Answer = string | MockAnswer | MockError | Error | Response;
 export type AnswerTo = Answer | ((request: MockRequest) => Answer | Promise<Answer>);
 
 const ANSWER_FIELDS = ['content', 'json', 'toolCalls', 'flagged', 'usage', 'headers', 'cut'];
+const USAGE_FIELDS = ['promptTokens', 'completionTokens', 'cachedTokens', 'reasoningTokens', 'seconds'];
 
 /** @throws BudgetOptionError for what is no answer */
 export function checkAnswer(option: string, answer: Answer): Exclude<Answer, string> {
@@ -75,11 +76,17 @@ export function checkAnswer(option: string, answer: Answer): Exclude<Answer, str
   if (answer instanceof Error || answer instanceof Response) return answer;
   if (!isRefusal(answer)) {
     fieldsOf(option, answer, ANSWER_FIELDS);
+    checkMockUsage(`${option}.usage`, answer.usage);
     return answer;
   }
   fieldsOf(option, answer, ['status', 'error', 'headers']);
   if (Number.isInteger(answer.status) && answer.status >= 400 && answer.status <= 599) return answer;
   throw new BudgetOptionError(`${option}.status`, 'a status from 400 to 599', answer.status);
+}
+
+/** @throws BudgetOptionError for other fields, such as those of the API */
+export function checkMockUsage(option: string, usage: MockUsage | null | undefined): void {
+  if (usage !== null && usage !== undefined) fieldsOf(option, usage, USAGE_FIELDS);
 }
 
 export function isRefusal(answer: unknown): answer is MockError {

@@ -70,3 +70,7 @@ export function inputUsage({ promptTokens, completionTokens }: ReportedUsage) {
     total_tokens: promptTokens + completionTokens,
   };
 }
+
+export function base64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+}

@@ -26,7 +26,8 @@ export interface Exhausted {
 
 /**
  * Uses up what remains of a key's limits, so that the next call is denied, until its windows end or it is released. Works
- * on shared stores, too. Counts are taken by reservations, so what a budget emits for those is emitted.
+ * on shared stores, too. What it takes it reserves: the budget emits what it does then, `denied` where several limits of
+ * a unit are tried.
  *
  * Of several limits in one unit, the one with least remaining is used up: no more can be reserved. Name another, say the
  * month's, and the tighter ones in its unit are overdrawn: that cannot be released, only forgotten by `budget.reset()`.

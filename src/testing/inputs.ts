@@ -1,5 +1,4 @@
-import { type Body, json } from './body.ts';
-import { base64 } from './media.ts';
+import { type Body, base64, json } from './body.ts';
 import type { Reply } from './reply.ts';
 
 /** Vectors of length 1, the same for the same input, in the encoding that was asked for. */

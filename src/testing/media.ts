@@ -1,6 +1,6 @@
 import type { OpenAI } from 'openai';
 import { textOf } from '../json.ts';
-import { type Body, eventStream, inputUsage, json } from './body.ts';
+import { type Body, base64, eventStream, inputUsage, json } from './body.ts';
 import { CREATED, type Reply, type ReportedUsage } from './reply.ts';
 
 /** A PNG of one transparent pixel. */
@@ -108,8 +108,4 @@ export function speechBody({ text, pieces, request, usage }: Reply): Body {
     audio: base64(new TextEncoder().encode(piece)),
   }));
   return eventStream([...deltas, { type: 'speech.audio.done', ...(usage && { usage: inputUsage(usage) }) }]);
-}
-
-export function base64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }

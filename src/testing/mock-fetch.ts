@@ -7,6 +7,7 @@ import { textOf } from '../json.ts';
 import {
   type AnswerTo,
   checkAnswer,
+  checkMockUsage,
   isRefusal,
   type MockRequest,
   type MockUsage,
@@ -41,13 +42,13 @@ export interface MockFetch extends Fetch {
  * Where the API reports no usage (dall-e, translations, sound, subtitles), nor does this.
  *
  * ```ts
- * const api = mockFetch({ answers: ['Hi!', { status: 500 }, { content: 'Bye!', usage: { promptTokens: 9, completionTokens: 2 } }] });
+ * const api = mockFetch({ answers: ['Hi!', { status: 500 }, { json: { city: 'Rome' }, usage: { promptTokens: 90 } }] });
  * const openai = new GovernedOpenAI({ apiKey: 'test', fetch: api, budget });
- * // …
- * expect(api.requests[0].body.model).toBe('gpt-4o-mini');
+ * // … and then
+ * expect(api.requests[0]?.model).toBe('gpt-4o-mini');
  *
- * const gate = Promise.withResolvers<string>(); // an answer that waits until the test calls gate.resolve('Hi!')
- * mockFetch({ answers: () => gate.promise });
+ * const gate = Promise.withResolvers<string>();
+ * mockFetch({ answers: () => gate.promise }); // waits until the test calls gate.resolve('Hi!')
  * ```
  *
  * @throws BudgetOptionError for a wrong option
@@ -60,6 +61,7 @@ export function mockFetch(options: MockFetchOptions = {}): MockFetch {
   for (const [i, answer] of list.entries()) {
     if (typeof answer !== 'function') checkAnswer(`mockFetch.answers[${i}]`, answer);
   }
+  if (typeof usage !== 'function') checkMockUsage('mockFetch.usage', usage);
   const requests: MockRequest[] = [];
   let answered = 0;
   const fetch: Fetch = async (input, init) => {
@@ -85,7 +87,7 @@ export function mockFetch(options: MockFetchOptions = {}): MockFetch {
       return respond(json(refusalBody(answer)), { status: answer.status, nth, headers });
     }
     const reply = replyOf(seen, nth, answer, typeof usage === 'function' ? usage(seen) : usage);
-    return respond(write(reply), { nth, signal, ...answer });
+    return respond(write(reply), { nth, signal, headers: answer.headers, cut: answer.cut });
   };
   return Object.assign(fetch, { requests });
 }
@@ -109,9 +111,7 @@ async function readRequest(request: Request, route: Route | undefined): Promise<
   if (route === undefined)
     return { url, method, endpoint: new URL(url).pathname, model: '', headers, body: {} };
   const { endpoint, deployment } = route;
-  const form = /^(multipart\/form-data|application\/x-www-form-urlencoded)/i.test(
-    headers.get('content-type') ?? '',
-  );
+  const form = /^multipart\/form-data/i.test(headers.get('content-type') ?? '');
   const body = await readRequestBody(form ? await request.formData() : await request.text(), endpoint);
   const model = deployment ?? textOf(body['model']);
   return { url, method, endpoint: endpoint.path, model, headers, body };

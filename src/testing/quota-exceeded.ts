@@ -4,7 +4,6 @@ import { chargeOf, denies } from '../limits/charge.ts';
 import { quotaExceeded as denial } from '../limits/denial.ts';
 import type { Limit } from '../limits/limit.ts';
 import { limitsOf } from '../limits/limit-options.ts';
-import { limitUsage } from '../limits/state.ts';
 import { START } from './manual-clock.ts';
 
 /** What a call was denied for. */
@@ -15,7 +14,7 @@ export interface DeniedCall {
   readonly used?: number | undefined;
   /** What the call asked for, in the limit's unit; more than remained. Default: a tenth of the max. */
   readonly requested?: number | undefined;
-  /** Default 'default'. */
+  /** Default: the limit's, else 'default'. */
   readonly key?: string | undefined;
   readonly plan?: string | undefined;
   /** Default 'gpt-4o-mini'. */
@@ -38,26 +37,19 @@ export interface DeniedCall {
  */
 export function quotaExceeded(call: DeniedCall = {}): QuotaExceeded {
   fieldsOf('quotaExceeded', call, ['limit', 'used', 'requested', 'key', 'plan', 'model', 'now']);
-  const { key = 'default', plan, model = 'gpt-4o-mini', now = START } = call;
+  const { plan, model = 'gpt-4o-mini', now = START } = call;
   const [limit] = limitsOf([call.limit ?? { tokens: 100_000, per: 'minute' }]);
   if (limit === undefined) throw new BudgetOptionError('quotaExceeded.limit', 'a limit', call.limit);
+  const own = typeof limit.key === 'string' ? limit.key : call.key;
+  const key = checkKey('quotaExceeded.key', own ?? 'default');
   const tenth = limit.max / 10;
   const used = amount('used', call.used ?? limit.capacity);
   const requested = amount('requested', call.requested ?? (limit.unit === 'cost' ? tenth : Math.ceil(tenth)));
-  const charge = chargeOf(
-    { ...limit, onExceeded: 'reject' },
-    checkKey('quotaExceeded.key', key),
-    requested,
-    now,
-  );
+  const charge = chargeOf({ ...limit, onExceeded: 'reject' }, key, requested, now);
   const value = charge.bounds.floor + limit.window.toStore(used);
   if (!denies(charge, value, now)) {
-    const { remaining } = limitUsage(limit, key, value, now);
-    throw new BudgetOptionError(
-      'quotaExceeded.requested',
-      `more than the ${remaining} that remain`,
-      requested,
-    );
+    const expected = `more than the ${limit.capacity - used} that remain`;
+    throw new BudgetOptionError('quotaExceeded.requested', expected, requested);
   }
   return denial([charge], [value], { model, plan }, now);
 }

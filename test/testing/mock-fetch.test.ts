@@ -285,6 +285,12 @@ describe('clients', () => {
 
 test.each<[string, object, string]>([
   ['an unknown option', { answer: 'Hi!' }, 'did you mean answers?'],
+  ['usage in the words of the API', { usage: { prompt_tokens: 9 } }, 'mockFetch.usage: expected only'],
+  [
+    'an answer with such usage',
+    { answers: { usage: { tokens: 9 } } },
+    'mockFetch.answers[0].usage: expected',
+  ],
   ['no answers', { answers: [] }, 'mockFetch.answers: expected at least one answer, got an empty array'],
   ['a misspelt answer', { answers: [{ contents: 'Hi!' }] }, 'did you mean content?'],
   [

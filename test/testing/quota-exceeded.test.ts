@@ -37,6 +37,7 @@ const rows: [string, DeniedCall & { limit: Limit }][] = [
     { limit: { images: 5, per: 'day' }, used: 0, requested: 6, model: 'gpt-image-1' },
   ],
   ['a limit without end', { limit: { requests: 1, per: 'forever' }, used: 1, requested: 1, key: 'user-42' }],
+  ['a limit with a key of its own', { limit: { tokens: 9, per: 'day', key: 'team' }, used: 9, requested: 1 }],
   ['a burst', { limit: { requests: 60, per: 'minute', burst: 3 }, used: 3, requested: 1 }],
 ];
 
