@@ -179,6 +179,13 @@ test('works on a store that is shared', async () => {
   }
 });
 
+test('dollars that remain of a rolling limit to more digits than it tells', async () => {
+  const { budget } = clientOf([{ cost: 1, per: 'minute' }]);
+  (await budget.reserve({ usage: {} })).settle({ cost: 1 / 3 });
+  await exhaust(budget);
+  await expect(budget.reserve({ usage: { cost: 0.00001 } })).rejects.toBeInstanceOf(QuotaExceeded);
+});
+
 test('whatever the limits and what was used before: denied, and after the release as before', async () => {
   const units = ['requests', 'tokens', 'completionTokens', 'images', 'cost'] as const;
   const limit = fc.record({

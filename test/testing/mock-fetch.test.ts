@@ -35,6 +35,17 @@ describe('answers', () => {
     expect(await Promise.all([ask(), ask(), ask()])).toEqual(['one', 'two', 'three']);
   });
 
+  test('come in that order whatever it takes to read a request', async () => {
+    const api = mockFetch({ answers: ['one', 'two'] });
+    const form = new FormData();
+    form.append('model', 'whisper-1');
+    form.append('file', new Blob([new Uint8Array(100_000)]), 'speech.mp3');
+    const upload = api('https://api/v1/audio/transcriptions', { method: 'POST', body: form });
+    const chat = api('https://api/v1/chat/completions', { method: 'POST', body: JSON.stringify(question) });
+    expect(await (await chat).json()).toMatchObject({ choices: [{ message: { content: 'two' } }] });
+    expect(await (await upload).json()).toMatchObject({ text: 'one' });
+  });
+
   test('may depend on the request', async () => {
     const { ask, api } = clientOf({ answers: ({ body }: MockRequest) => JSON.stringify(body['messages']) });
     expect(await ask()).toBe(JSON.stringify(question.messages));
@@ -74,6 +85,7 @@ describe('refusals and failures', () => {
     const error = await ask().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
     expect(error).toMatchObject({ code: 'rate_limit_exceeded', type: 'requests', requestID: 'req_mock_1' });
+    expect((error as InstanceType<typeof OpenAI.RateLimitError>).headers?.get('retry-after-ms')).toBe('1');
     expect(await used()).toBe(0);
   });
 
@@ -184,6 +196,7 @@ describe('usage', () => {
     };
     const plain = await chunksOf({});
     expect(plain.some((chunk) => 'usage' in chunk)).toBe(false);
+    expect(await chunksOf({ stream_options: { include_usage: false } })).toHaveLength(plain.length);
     const asked = await chunksOf({ stream_options: { include_usage: true } });
     expect(asked.map(({ usage }) => usage?.total_tokens ?? usage)).toEqual([...plain.map(() => null), 7]);
     expect(asked.at(-1)?.choices).toEqual([]);
@@ -227,6 +240,17 @@ describe('a signal', () => {
   });
 
   test('ends a stream', async () => {
+    const stop = new AbortController();
+    const body = JSON.stringify({ ...question, stream: true });
+    const init = { method: 'POST', body, signal: stop.signal };
+    const response = await mockFetch()('https://api.openai.com/v1/chat/completions', init);
+    const reader = response.body?.getReader();
+    expect((await reader?.read())?.done).toBe(false);
+    stop.abort(new Error('enough'));
+    await expect(reader?.read()).rejects.toThrow('enough');
+  });
+
+  test('that ends a stream half-way leaves what was delivered', async () => {
     const { openai, used } = clientOf({ answers: 'one two three four five' });
     const stop = new AbortController();
     const stream = await openai.chat.completions.create(
