@@ -33,7 +33,7 @@ export interface Exhausted {
  * month's, and the tighter ones in its unit are overdrawn: that cannot be released, only forgotten by `budget.reset()`.
  * A limit that counts for another key, say the team's, is used up for all of them. Limits for some models or endpoints
  * are used up if `model` and `endpoint` match; those with `onExceeded: 'allow'` let calls pass as ever. A rolling limit
- * refills as time goes by: give the budget a `manualClock()`.
+ * refills as time goes by, and may hold part of a unit: give the budget a `manualClock()`.
  *
  * ```ts
  * const exhausted = await exhaust(openai.budget, 'user-42');
