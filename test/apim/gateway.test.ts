@@ -12,7 +12,7 @@ function governed(xml: string, ...answers: Parameters<typeof mockUpstream>) {
     apiKey: 'sk-test',
     fetch: upstream.fetch,
     maxRetries: 0,
-    budget: { clock: clock.read, limits: limitsFromApim(xml), completion: 'none' },
+    budget: { clock: clock.read, limits: limitsFromApim(xml) },
   });
   const caller = (attributes: Record<string, string>) => openai.withCaller({ attributes });
   return { openai, caller, clock, requests: upstream.requests };
