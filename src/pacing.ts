@@ -114,8 +114,7 @@ export class Pacing {
     return waiter.ended;
   }
 
-  /** Whether it was admitted. */
-  async #try(waiter: Waiter, line: Line): Promise<boolean> {
+  async #try(waiter: Waiter, line: Line): Promise<void> {
     const { applicant, gate } = waiter;
     const pokes = this.#pokes;
     let attempted: Attempted<unknown>;
@@ -127,7 +126,7 @@ export class Pacing {
       gate?.cancel();
       this.#end(waiter);
       waiter.refuse(error);
-      return false;
+      return;
     }
     waiter.isTrying = false;
     const hasLeft = waiter.line === undefined;
@@ -135,7 +134,7 @@ export class Pacing {
       gate?.start();
       this.#end(waiter);
       waiter.admit(attempted.admitted);
-      return true;
+      return;
     }
     gate?.cancel();
     if ('admitted' in attempted) {
@@ -146,7 +145,6 @@ export class Pacing {
       const missed = attempted.counter === line.counter ? line.isPoked : pokes !== this.#pokes;
       this.#deny(waiter, attempted, missed);
     }
-    return false;
   }
 
   /** @param missed room may have been made since it tried */
@@ -193,7 +191,7 @@ export class Pacing {
     const { line } = waiter;
     if (line === undefined || waiter.isTrying) return;
     const isDue = line.first === waiter && waiter.readyAt <= performance.now();
-    if (isDue && !this.#lines.isStalled(line)) void this.#lines.serve(line);
+    if (isDue) void this.#lines.serve(line);
     if (!waiter.isTrying && waiter.line !== undefined) this.#refuse(waiter, waiter.line);
   }
 

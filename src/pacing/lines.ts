@@ -24,16 +24,16 @@ export class Lines {
   readonly #stalled = new Set<Line>();
   readonly #gate: Gate | undefined;
   readonly #gateAlarm = new Alarm(() => this.serveStalled());
-  readonly #attempt: (waiter: Waiter, line: Line) => Promise<boolean>;
+  readonly #attempt: (waiter: Waiter, line: Line) => Promise<void>;
   readonly #random: () => number;
 
   /**
-   * @param attempt lets one try; whether it was admitted
+   * @param attempt lets one try, who is then out of its line unless it was denied by its counter
    * @param random from 0 to 1
    */
   constructor(
     gate: Gate | undefined,
-    attempt: (waiter: Waiter, line: Line) => Promise<boolean>,
+    attempt: (waiter: Waiter, line: Line) => Promise<void>,
     random: () => number,
   ) {
     this.#gate = gate;
@@ -113,7 +113,7 @@ export class Lines {
     }
   }
 
-  /** A turn of a line: its first try, until one is denied. Begins at once. */
+  /** A turn of a line, begun at once: the first tries, and when it is out of the line the next, until one is denied. */
   async serve(line: Line): Promise<void> {
     if (line.isRunning) return;
     line.isRunning = true;
@@ -128,19 +128,14 @@ export class Lines {
   }
 
   async #drain(line: Line): Promise<void> {
-    let due = true;
-    for (;;) {
-      const waiter = this.#next(line);
-      if (waiter === undefined || !(due || waiter.readyAt <= performance.now())) return;
+    for (let waiter = this.#next(line); waiter !== undefined; waiter = this.#next(line)) {
       const ahead = this.#lineAhead(waiter);
-      if (ahead !== undefined) {
-        this.join(waiter, ahead);
-        due = false;
-        continue;
+      if (ahead !== undefined) this.join(waiter, ahead);
+      else {
+        line.isPoked = false;
+        await this.#attempt(waiter, line);
+        if (waiter.line === line) return;
       }
-      line.isPoked = false;
-      due = await this.#attempt(waiter, line);
-      if (!due && waiter.line === line) return;
     }
   }
 
