@@ -18,7 +18,8 @@ export class Pacing {
   readonly #lines: Lines;
   #waiting = 0;
   #arrivals = 0;
-  #pokes = 0;
+  /** The last poke of any counter, by `performance.now()`. */
+  #pokedAt = -Infinity;
 
   /** @param random from 0 to 1, for tests */
   constructor(options: ResolvedPacing, random: () => number = Math.random) {
@@ -77,7 +78,7 @@ export class Pacing {
    * @param counters ids of the counters where; default: anywhere
    */
   poke(counters?: Iterable<string>): void {
-    this.#pokes++;
+    this.#pokedAt = performance.now();
     this.#lines.poke(counters);
   }
 
@@ -87,7 +88,6 @@ export class Pacing {
 
   async #enterLater(waiter: Waiter, attempting: Promise<Attempted<unknown>>): Promise<unknown> {
     const { applicant, gate } = waiter;
-    const pokes = this.#pokes;
     let attempted: Attempted<unknown>;
     try {
       attempted = await attempting;
@@ -101,7 +101,7 @@ export class Pacing {
     }
     this.#cancel(gate);
     applicant.signal?.throwIfAborted();
-    this.#deny(waiter, attempted, pokes !== this.#pokes);
+    this.#deny(waiter, attempted, this.#pokedAt >= waiter.triedAt);
     return waiter.ended;
   }
 
@@ -116,12 +116,12 @@ export class Pacing {
 
   async #try(waiter: Waiter, line: Line): Promise<void> {
     const { applicant, gate } = waiter;
-    const pokes = this.#pokes;
     let attempted: Attempted<unknown>;
     waiter.isTrying = true;
+    waiter.triedAt = performance.now();
     gate?.take();
     try {
-      attempted = await applicant.attempt(performance.now() - waiter.arrivedAt);
+      attempted = await applicant.attempt(waiter.triedAt - waiter.arrivedAt);
     } catch (error) {
       gate?.cancel();
       this.#end(waiter);
@@ -142,8 +142,8 @@ export class Pacing {
       guarded(() => applicant.abandon(admitted));
     } else if (!hasLeft) {
       // Which pokes were meant for a line that it was not in is not known.
-      const missed = attempted.counter === line.counter ? line.isPoked : pokes !== this.#pokes;
-      this.#deny(waiter, attempted, missed);
+      const pokedAt = attempted.counter === line.counter ? line.pokedAt : this.#pokedAt;
+      this.#deny(waiter, attempted, pokedAt >= waiter.triedAt);
     }
   }
 

@@ -93,10 +93,12 @@ export class Lines {
   /** Lets the first of each line try again. */
   poke(counters: Iterable<string> | undefined): void {
     if (this.#lines.size === 0) return;
+    const now = performance.now();
     for (const counter of counters ?? this.#lines.keys()) {
       const line = this.#lines.get(counter);
-      if (line?.isRunning) line.isPoked = true;
-      else line?.call();
+      if (line === undefined) continue;
+      line.pokedAt = now;
+      line.call();
     }
   }
 
@@ -120,21 +122,20 @@ export class Lines {
     line.alarm.clear();
     await this.#drain(line);
     line.isRunning = false;
-    if (line.first !== undefined) {
-      if (line.isPoked) line.call();
-      else this.#rest(line);
-    }
+    if (line.first !== undefined) this.#rest(line);
     this.serveStalled();
   }
 
   async #drain(line: Line): Promise<void> {
     for (let waiter = this.#next(line); waiter !== undefined; waiter = this.#next(line)) {
       const ahead = this.#lineAhead(waiter);
-      if (ahead !== undefined) this.join(waiter, ahead);
-      else {
-        line.isPoked = false;
+      if (ahead === undefined) {
         await this.#attempt(waiter, line);
         if (waiter.line === line) return;
+      } else {
+        // Its turn had come: it may fit when those before it are gone.
+        waiter.readyAt = -Infinity;
+        this.join(waiter, ahead);
       }
     }
   }
@@ -177,7 +178,7 @@ export class Lines {
       return;
     }
     const sleep = first.readyAt - performance.now();
-    if (sleep <= 0) {
+    if (sleep <= 0 || first.triedAt <= line.pokedAt) {
       line.call();
       return;
     }

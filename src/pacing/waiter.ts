@@ -55,6 +55,8 @@ export class Waiter {
   /** It may fit from then on, by `performance.now()`, as far as is known. */
   readyAt = -Infinity;
   isTrying = false;
+  /** When its last try began, by `performance.now()`. */
+  triedAt = this.arrivedAt;
   /** What its last try was denied with. */
   denied: Error | undefined;
   readonly #arrival: number;

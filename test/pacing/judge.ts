@@ -35,6 +35,8 @@ export class JudgedScene extends Scene {
   #active = 0;
   #lastStart = -Infinity;
   #starting = 0;
+  /** As if the last start had not been; a call whose caller has left is given back as soon as it is admitted. */
+  #cancelStart: (() => void) | undefined;
 
   constructor(options: ResolvedPacing, buckets: Readonly<Record<string, Bucket>>, random: () => number) {
     super(options, buckets, random);
@@ -73,13 +75,15 @@ export class JudgedScene extends Scene {
         const { waitMs } = attempted;
         if (waitMs !== undefined && performance.now() + waitMs <= known.deadline) return;
       }
-      const isThere = this.#waiting.delete(name);
-      if (attempted !== undefined && 'admitted' in attempted && isThere && known.slot) {
-        this.#start(name, asked.lasts);
-      }
+      this.#waiting.delete(name);
+      if (attempted !== undefined && 'admitted' in attempted && known.slot) this.#start(name, asked.lasts);
     };
     return {
       ...applicant,
+      abandon: (admitted) => {
+        if (known.slot) this.#cancelStart?.();
+        applicant.abandon(admitted);
+      },
       attempt: (waitedMs) => {
         if (asked.latency === undefined) this.#judgeTry(known);
         if (known.slot) {
@@ -121,13 +125,19 @@ export class JudgedScene extends Scene {
 
   #start(name: string, lasts: number): void {
     this.#active++;
-    setTimeout(() => {
+    const now = performance.now();
+    if (now - this.#lastStart < this.#options.minTime) this.#accuse(name, 'started too early');
+    const previous = this.#lastStart;
+    this.#lastStart = now;
+    const ending = setTimeout(() => {
       this.#active--;
       this.pacing.leave();
     }, lasts);
-    const now = performance.now();
-    if (now - this.#lastStart < this.#options.minTime) this.#accuse(name, 'started too early');
-    this.#lastStart = now;
+    this.#cancelStart = () => {
+      clearTimeout(ending);
+      this.#active--;
+      this.#lastStart = previous;
+    };
   }
 
   /** Nobody may try before one that waits for some of the same, whatever of it that is. */
