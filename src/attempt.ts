@@ -6,7 +6,7 @@ import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
 import { readUsage } from './calls/report.ts';
 import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
 import type { SettlementSource } from './events.ts';
-import type { Call } from './limits/call.ts';
+import type { Call, Outcome } from './limits/call.ts';
 import type { Quantities } from './prices.ts';
 import type { OpenReservation } from './reservation.ts';
 import { type ResponseState, readResponse, readResponseEvent } from './responses/background.ts';
@@ -36,6 +36,7 @@ export class Attempt {
   readonly #hideUsage: boolean;
   /** HTTP status of the answer, once there is one. */
   #status: number | undefined;
+  #outcome: Outcome | undefined;
   #shown: ShownHeaders | undefined;
   /** Id of a response that goes on in the background, and is settled by whichever worker sees it end. */
   #deferred: string | undefined;
@@ -73,20 +74,25 @@ export class Attempt {
   }
 
   #close(usage: Usage | undefined, source: SettlementSource): void {
-    const status = this.#status;
-    this.#reservation.close(usage, source, status);
-    this.#shown?.set(headersOfReservation(this.#budget.headers, this.#reservation, { usage, status }));
+    this.#outcome = { usage, status: this.#status };
+    this.#reservation.close(usage, source, this.#status);
+    this.#shown?.set(this.#headers());
   }
 
-  /** Where the app named headers: what is reserved at first, what was used once that is known. */
+  /** Those that the app named: what is reserved at first, what was used once that is known. */
+  #headers(): [name: string, value: string][] {
+    return headersOfReservation(this.#budget.headers, this.#reservation, this.#outcome);
+  }
+
   #show(response: Response): void {
-    const headers = headersOfReservation(this.#budget.headers, this.#reservation);
+    const headers = this.#headers();
     if (headers.length === 0) return;
     this.#shown = ShownHeaders.on(response);
     this.#shown?.set(headers);
   }
 
   #answered(response: Response): void {
+    if (this.#reservation.slot !== undefined) unread.register(response, this.#reservation);
     this.#status = response.status;
     const type = response.headers.get('content-type') ?? '';
     if (response.status >= 300) this.refund();
@@ -189,6 +195,9 @@ export class Attempt {
     }
   }
 }
+
+/** A body that nobody reads has no end; the slot of its call is free again when it is forgotten. */
+const unread = new FinalizationRegistry((reservation: OpenReservation) => reservation.leave());
 
 /** Codes of errors that come before a connection is made: nothing was sent. */
 const BEFORE_CONNECTION: ReadonlySet<string> = new Set([

@@ -19,6 +19,7 @@ export class Background {
   /** Leaves a reservation open for whichever worker sees the response's usage. */
   defer(reservation: OpenReservation, responseId: string): void {
     this.#ledger.defer(reservation, nameOf(responseId));
+    reservation.leave();
   }
 
   /** The response's usage was seen where it was made. */

@@ -36,9 +36,11 @@ export interface ReserveRequest extends Caller {
   /** Model and endpoint, for limits that hold for some only. */
   readonly model?: string | undefined;
   readonly endpoint?: string | undefined;
+  /** Where it waits for a limit, it leaves with the signal's reason when this is aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-const RESERVE_FIELDS = [...CALLER_FIELDS, 'usage', 'model', 'endpoint'];
+const RESERVE_FIELDS = [...CALLER_FIELDS, 'usage', 'model', 'endpoint', 'signal'];
 
 /**
  * A budget: limits, the store of their counters, and who they count for. Made once, it can be shared by several clients.
@@ -130,11 +132,12 @@ export class Budget {
       usage,
       model = '',
       endpoint = '',
+      signal,
       ...caller
     } = fieldsOf('reserve', request, RESERVE_FIELDS) as unknown as ReserveRequest;
     const call: Call = { endpoint, model, body: {}, caller: callerOf('reserve', caller) };
     const reserved = usageOf(checkUsage('reserve.usage', usage));
-    const open = await this.#admissions.admit(await this.#policy.rulesFor(call), reserved);
+    const open = await this.#admissions.admit(await this.#policy.rulesFor(call), reserved, { signal });
     return {
       id: open.id,
       key: open.purpose.key,
@@ -174,7 +177,7 @@ export class Budget {
 
   /**
    * Changes what may be used, from the next call on. Counters go on counting under the names of their limits, so what
-   * was spent stays spent; options that are not given stay as they are.
+   * was spent stays spent (of a rolling limit: the same share of it); options that are not given stay as they are.
    *
    * @throws BudgetOptionError for a wrong option, or one that cannot be changed; then nothing is
    */
@@ -183,6 +186,7 @@ export class Budget {
     const given = { ...this.#given, ...checked };
     this.#policy.update(resolvePolicy(given));
     this.#given = given;
+    this.#admissions.poke();
   }
 
   /**
@@ -244,7 +248,7 @@ export class Budget {
 
   /** Reserves more for a call under way. @internal */
   async admitMore(call: Call, usage: Usage): Promise<OpenReservation> {
-    return this.#admissions.admit(await this.#policy.rulesFor(call), usage);
+    return this.#admissions.admit(await this.#policy.rulesFor(call), usage, { mayWait: false });
   }
 
   /** @internal */
@@ -258,8 +262,8 @@ export class Budget {
   }
 
   /** @internal */
-  admitCall(endpoint: Endpoint, call: Call): Promise<Admitted> {
-    return this.#calls.admitCall(endpoint, call);
+  admitCall(endpoint: Endpoint, call: Call, signal?: AbortSignal | null): Promise<Admitted> {
+    return this.#calls.admitCall(endpoint, call, signal);
   }
 
   /** @internal */

@@ -43,8 +43,12 @@ export class CallAdmissions {
     return { endpoint: endpoint.path, model, body, caller };
   }
 
-  /** Estimates a call and reserves that. Throws as `Budget.reserve()` does, and UnknownPriceError. */
-  async admitCall(endpoint: Endpoint, call: Call): Promise<Admitted> {
+  /**
+   * Estimates a call and reserves that. Throws as `Budget.reserve()` does, and UnknownPriceError.
+   *
+   * @param signal lets a call that waits leave
+   */
+  async admitCall(endpoint: Endpoint, call: Call, signal?: AbortSignal | null): Promise<Admitted> {
     const known = this.#estimator.model(call.model);
     const model = known instanceof Promise ? await known : known;
     const found = this.#policy.rulesFor(call);
@@ -52,13 +56,19 @@ export class CallAdmissions {
     if (rules.limits.some((limit) => limit.unit === 'cost')) requirePrice(endpoint, model);
     const estimate = this.estimate(endpoint, rules, model);
     const choices = this.#options.fitToBudget && boundableChoices(endpoint, call.body);
-    if (choices !== undefined) return this.#admitFitting(rules, model, estimate, choices);
-    const admitted = this.#admissions.admit(rules, estimate.usage);
+    if (choices !== undefined) return this.#admitFitting(rules, model, estimate, choices, signal);
+    const admitted = this.#admissions.admit(rules, estimate.usage, { signal, slot: true });
     return { model, estimate, reservation: admitted instanceof Promise ? await admitted : admitted };
   }
 
   /** Where the output that a call asks for, or the model may give, does not fit, it is bounded to what does. */
-  async #admitFitting(rules: Rules, model: Model, estimate: Estimate, choices: number): Promise<Admitted> {
+  async #admitFitting(
+    rules: Rules,
+    model: Model,
+    estimate: Estimate,
+    choices: number,
+    signal: AbortSignal | null | undefined,
+  ): Promise<Admitted> {
     const { min } = this.#options.fitToBudget ?? { min: 0 };
     const most = estimate.unbounded
       ? choices * maxCompletionTokens(rules.call.model)
@@ -78,7 +88,11 @@ export class CallAdmissions {
       return fitted.usage;
     };
     const least = estimateOf(Math.min(most, min * choices)).usage;
-    const reservation = await this.#admissions.admit(rules, fitted.usage, { least, fitInto });
+    const reservation = await this.#admissions.admit(rules, fitted.usage, {
+      flexible: { least, fitInto },
+      signal,
+      slot: true,
+    });
     return { model, estimate: fitted, reservation, bound };
   }
 

@@ -28,6 +28,8 @@ export interface BudgetEvents {
       readonly limits: readonly LimitUsage[];
       /** Names of the limits with `onExceeded: 'allow'` that it went beyond. */
       readonly exceeded: readonly string[];
+      /** Milliseconds that the call has waited for limits with `onExceeded: 'wait'`, and for its turn. */
+      readonly waitedMs: number;
     },
   ];
   /** A call did not fit. Nothing was sent or counted. */

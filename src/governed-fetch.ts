@@ -62,16 +62,16 @@ async function sendGoverned(
   const body = init?.body ?? (input instanceof Request ? await readCopy(input) : undefined);
   const fields = await readRequestBody(body, endpoint);
   const call = budget.callOf(endpoint, fields, deployment, caller);
+  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
   let admitted: Admitted;
   try {
-    admitted = await budget.admitCall(endpoint, call);
+    admitted = await budget.admitCall(endpoint, call, signal);
   } catch (error) {
     if (error instanceof QuotaExceeded || error instanceof PlanDenied) return denialResponse(error);
     throw error;
   }
   const changed = changedRequest(endpoint, fields, admitted.bound);
   const attempt = new Attempt(budget, endpoint, call, admitted, changed.asking);
-  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
   if (changed.fields === undefined) return attempt.send(() => fetch(input, init), signal);
   const encoded = encodedLike(body, changed.fields) as string | Uint8Array<ArrayBuffer>;
   return attempt.send(() => fetch(input, { ...init, ...withBody(input, init, encoded) }), signal);

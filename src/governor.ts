@@ -1,12 +1,14 @@
-import type { ClientOptions, OpenAI } from 'openai';
+import { APIUserAbortError, type ClientOptions, type OpenAI } from 'openai';
 import { Attempt } from './attempt.ts';
 import type { Budget } from './budget.ts';
+import type { Admitted } from './call-admissions.ts';
 import { changedRequest, encodedLike } from './calls/changed-request.ts';
+import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { UngovernedEndpointError } from './errors.ts';
 import { sendIfGoverned } from './governed-fetch.ts';
-import type { Caller } from './limits/call.ts';
+import type { Call, Caller } from './limits/call.ts';
 import { isRetrieval } from './responses/background.ts';
 
 /** The options of one request, as the SDK hands them to its hooks. */
@@ -95,13 +97,22 @@ export class Governor {
     const fields = read instanceof Promise ? await read : read;
     const model = azureDeployment ?? route.deployment ?? modelOfUpload(options, fields);
     const call = this.#budget.callOf(endpoint, fields, model, this.#caller);
-    const admitted = await this.#budget.admitCall(endpoint, call);
+    const admitted = await this.#admit(endpoint, call, options.signal);
     const changed = changedRequest(endpoint, fields, admitted.bound);
     if (changed.fields !== undefined) options.body = encodedLike(options.body, changed.fields);
     const hideUsage = changed.asking || parcelOf(options.fetchOptions)?.hideUsage === true;
     const attempt = new Attempt(this.#budget, endpoint, call, admitted, hideUsage);
     const parcel = new Parcel(attempt, hideUsage, options.signal);
     options.fetchOptions = Object.assign({}, options.fetchOptions, { [ATTEMPT]: parcel });
+  }
+
+  async #admit(endpoint: Endpoint, call: Call, signal: AbortSignal | null | undefined): Promise<Admitted> {
+    try {
+      return await this.#budget.admitCall(endpoint, call, signal);
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) throw new APIUserAbortError();
+      throw error;
+    }
   }
 
   /** A request that cannot be built will not be sent. Gives back the same promise: the SDK waits no longer for it. */

@@ -93,12 +93,21 @@ export class Ledger {
     throw error;
   }
 
-  /** Replaces what was reserved by what came of it; in the store now or, if it is away, later. */
-  settle(reservation: OpenReservation, outcome: Outcome): void {
+  /**
+   * Replaces what was reserved by what came of it; in the store now or, if it is away, later.
+   *
+   * @param settled told when it is there
+   */
+  settle(reservation: OpenReservation, outcome: Outcome, settled?: () => void): void {
     const { charges, certain } = reservation;
     if (charges.length === 0) return;
     const ops = charges.map((charge) => settleOp(charge, settledFor(charge, outcome)));
-    this.#settlements.add(() => this.#store.settle(reservation, ops, certain, this.#clock.imposed()));
+    this.#settlements.add(() => {
+      const answer = this.#store.settle(reservation, ops, certain, this.#clock.imposed());
+      if (settled === undefined) return answer;
+      if (isPromise(answer)) return answer.then(settled);
+      settled();
+    });
   }
 
   /**

@@ -6,6 +6,9 @@ import { limitsOf } from './limits/limit-options.ts';
 import { type CompiledPlan, mayUse } from './limits/plan.ts';
 import type { LimitsRequest, LimitsSource, ResolvedPolicy } from './policy-options.ts';
 
+/** At once, or when it was asked for. */
+type Found<T> = T | Promise<T>;
+
 /** What holds for a call. */
 export interface Rules {
   /** The call, with its plan. */
@@ -14,13 +17,12 @@ export interface Rules {
   readonly key: string;
   /** The limits that apply to it. */
   readonly limits: readonly CompiledLimit[];
+  /** What holds by now: these rules, unless others were given meanwhile. */
+  renewed(): Found<Rules>;
 }
 
 /** Answers of a `limits` function remembered; beyond that all are asked for again. */
 const REMEMBERED = 10_000;
-
-/** At once, or when it was asked for. */
-type Found<T> = T | Promise<T>;
 
 /** What a `limits` function answered. */
 interface Answer {
@@ -55,11 +57,16 @@ export class Policy {
     const plan = this.#planOf(call);
     const planned = plan === undefined ? call : { ...call, plan: plan.info };
     const key = this.keyOf(planned);
-    const applying = (limits: readonly CompiledLimit[]): Rules => ({
-      call: planned,
-      key,
-      limits: limits.filter((limit) => limit.applies(planned)),
-    });
+    const options = this.#options;
+    const applying = (limits: readonly CompiledLimit[]): Rules => {
+      const rules: Rules = {
+        call: planned,
+        key,
+        limits: limits.filter((limit) => limit.applies(planned)),
+        renewed: () => (this.#options === options ? rules : this.rulesFor(call)),
+      };
+      return rules;
+    };
     const limits = this.#limitsOf(key, plan, call.caller);
     return limits instanceof Promise ? limits.then(applying) : applying(limits);
   }
@@ -162,5 +169,6 @@ async function compiled(
   } catch (cause) {
     throw new BudgetError('budget.limits(request) failed: the limits of a call are not known', { cause });
   }
-  return limitsOf(given, { option: 'budget.limits(request)', onExceeded, taken });
+  // What a function does not give is no limit of nothing.
+  return limitsOf(given ?? null, { option: 'budget.limits(request)', onExceeded, taken });
 }

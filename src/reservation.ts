@@ -65,6 +65,8 @@ export class OpenReservation implements StoredReservation {
   /** False if the store failed: then it may be there or not. */
   certain = true;
   counted: Counted | undefined;
+  /** Frees the slot that it holds as a call under way. */
+  slot: (() => void) | undefined;
   readonly id = `${PROCESS}-${++made}`;
   readonly #close: Close;
   #open = true;
@@ -87,6 +89,13 @@ export class OpenReservation implements StoredReservation {
 
   get model(): string {
     return this.purpose.model;
+  }
+
+  /** The call is under way no more, or nobody will ever know. */
+  leave(): void {
+    const free = this.slot;
+    this.slot = undefined;
+    free?.();
   }
 
   /**

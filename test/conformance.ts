@@ -214,6 +214,16 @@ export function conformance(name: string, open: () => Subject | Promise<Subject>
       expect(await other.reservations(elsewhere, NOW)).toHaveLength(1);
     });
 
+    test('tells what is the first time, of all workers, and keeps no reservation of that', async () => {
+      const [key, first] = [unique('once'), reservation({ key: '' })];
+      const once = [fixed(key, 1, 1)];
+      expect((await store.admit(first, once, NOW)).admitted).toBe(true);
+      await store.settle(first, [], true, NOW);
+      expect((await other.admit(reservation({ key: '' }), once, NOW)).admitted).toBe(false);
+      expect(await values(key)).toEqual([1]);
+      expect((await other.reservations('', NOW)).filter(({ id }) => id === first.id)).toEqual([]);
+    });
+
     test('keeps notes', async () => {
       const name = unique('resp');
       expect(await other.noted(name, NOW)).toBeUndefined();

@@ -29,7 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'clock.ts',
     'deferred.ts',
   ],
-  ['pacing.ts', 'pacing-options.ts', 'policy-options.ts'],
+  ['pacing.ts', 'pacing/', 'pacing-options.ts', 'policy-options.ts'],
   ['events.ts'],
   ['responses/'],
   ['calls/'],

@@ -29,8 +29,7 @@ export interface Charge {
  * @throws BudgetOptionError if a function of the app gives no counter key, or no number
  */
 export function chargeOf(limit: CompiledLimit, call: Call, key: string, usage: Usage, now: number): Charge {
-  const own = typeof limit.key === 'function' ? limit.key(call) : limit.key;
-  const countedFor = own === undefined ? key : checkKey(`key(call) of limit ${limit.name}`, own);
+  const countedFor = keyOf(limit, call, key);
   const bounds = limit.window.at(now);
   const weight = limit.weight(call.model);
   const counted = limit.count === undefined ? undefined : countOf(limit, limit.count(call));
@@ -43,6 +42,12 @@ export function chargeOf(limit: CompiledLimit, call: Call, key: string, usage: U
     weight,
     counted,
   };
+}
+
+/** The counter key that a limit counts a call for; `key` is the budget's. @throws BudgetOptionError */
+export function keyOf(limit: CompiledLimit, call: Call, key: string): string {
+  const own = typeof limit.key === 'function' ? limit.key(call) : limit.key;
+  return own === undefined ? key : checkKey(`key(call) of limit ${limit.name}`, own);
 }
 
 /** The counter of a limit for a key, with nothing asked of it. */
@@ -101,7 +106,7 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
 }
 
 /** Distinguishes counters, whatever their windows. */
-export function counterOf({ limit, key }: Pick<Charge, 'limit' | 'key'>): string {
+export function counterOf(limit: CompiledLimit, key: string): string {
   return `${safeKey(limit.name)}:${key}`;
 }
 
