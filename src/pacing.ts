@@ -37,7 +37,7 @@ export class Pacing {
   /**
    * What the applicant is admitted to: at once if its attempt admits it at once and nobody waits before it. Throws or
    * rejects with the error of its denial when it cannot wait or has waited `maxWait`, with the reason of its signal, or
-   * with what its attempt throws. One that can never fit should not enter: it would wait for its turn to be told so.
+   * with what its attempt throws. One that can never fit is refused at once, whoever waits.
    */
   enter<T>(applicant: Applicant<T>): T | Promise<T> {
     applicant.signal?.throwIfAborted();
@@ -108,8 +108,10 @@ export class Pacing {
   /** Lets one wait that has not tried. */
   #queue(waiter: Waiter, line: Line): Promise<unknown> {
     const { maxQueued, maxWait } = this.#options;
-    const opensTooLate = line.counter === undefined && (waiter.gate?.opensAt ?? 0) > waiter.deadline;
-    if (maxWait === 0 || this.#waiting >= maxQueued || opensTooLate) this.#refuse(waiter, line);
+    const { applicant, gate } = waiter;
+    const opensTooLate = line.counter === undefined && (gate?.opensAt ?? 0) > waiter.deadline;
+    if (!applicant.canFit()) void waiter.refuseWith(() => applicant.denialUntried());
+    else if (maxWait === 0 || this.#waiting >= maxQueued || opensTooLate) this.#refuse(waiter, line);
     else this.#join(waiter, line);
     return waiter.ended;
   }
@@ -202,7 +204,7 @@ export class Pacing {
     this.#end(waiter);
     if (denied !== undefined) waiter.refuse(denied);
     else if (slots !== undefined) void waiter.refuseWith(() => applicant.denialOfSlot(slots));
-    else if (counter !== undefined) void waiter.refuseWith(() => applicant.denialBy(counter));
+    else void waiter.refuseWith(() => applicant.denialUntried());
   }
 
   #start(gate: Gate | undefined): void {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Bucket, Scene } from './scene.ts';
+import { type Asked, Bucket, DeniedBy, Scene } from './scene.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -100,6 +100,65 @@ describe('poke', () => {
     scene.pacing.poke();
     await pass(100);
     expect(scene.admitted).toEqual(['one']);
+  });
+});
+
+describe('who comes after the first', () => {
+  /** One that was denied, and goes after one that never will fit, fails, or leaves; then room is made. */
+  async function second(asked: Asked, leave?: () => void): Promise<Scene> {
+    const a = still();
+    const scene = new Scene({}, { a });
+    scene.enter('second', { of: { a: 1 } });
+    scene.enter('first', { of: { a: 1 }, priority: 0, ...asked });
+    a.add(1);
+    scene.pacing.poke();
+    await pass(10);
+    leave?.();
+    await pass(100);
+    return scene;
+  }
+
+  test('tries when that fails', async () => {
+    const scene = await second({ fails: new Error('the store is away') });
+    expect(scene.admitted).toEqual(['second']);
+  });
+
+  test('tries when that is refused for a counter that has nothing to do with it', async () => {
+    const never = Object.assign(new Bucket(1, 0), { waitFor: () => undefined });
+    never.add(-1);
+    const a = still();
+    const scene = new Scene({}, { a, never });
+    scene.enter('second', { of: { a: 1 } });
+    scene.enter('first', { of: { a: 1, never: 1 }, priority: 0 });
+    a.add(1);
+    scene.pacing.poke();
+    await pass(100);
+    expect(scene.errorOf('first')).toEqual(new DeniedBy('never'));
+    expect(scene.admitted).toEqual(['second']);
+  });
+
+  test('tries when that leaves, if room was made since its own last try', async () => {
+    const leaving = new AbortController();
+    const scene = await second({ of: { a: 2 }, signal: leaving.signal }, () => leaving.abort());
+    expect(scene.admitted).toEqual(['second']);
+  });
+
+  test('tries when that is gone from another line, which it had moved to', async () => {
+    const a = still();
+    const b = still(20_000);
+    b.add(5);
+    const scene = new Scene({}, { a, b });
+    const leaving = new AbortController();
+    scene.enter('both', { of: { a: 1, b: 1 } });
+    scene.enter('b only', { of: { b: 10 }, priority: 0, signal: leaving.signal });
+    a.add(1);
+    scene.pacing.poke(['a']);
+    await pass(100);
+    // Its turn came, and it did not take what the other waits for.
+    expect(scene.tries).toEqual(['both', 'b only']);
+    leaving.abort();
+    await pass(100);
+    expect(scene.admitted).toEqual(['both']);
   });
 });
 

@@ -128,9 +128,15 @@ export class Scene {
         for (const [counter, amount] of Object.entries(of)) this.buckets[counter]?.add(amount);
         this.pacing.poke();
       },
-      denialBy: (counter) => new DeniedBy(`${counter}, untried`),
+      canFit: () => Object.entries(of).every(([counter, amount]) => this.#couldFit(counter, amount)),
+      denialUntried: () => new DeniedBy('untried'),
       denialOfSlot: ({ limit, max, used }) => new DeniedBy(`${limit}, ${used} of ${max}`),
     };
+  }
+
+  #couldFit(counter: string, amount: number): boolean {
+    const bucket = this.buckets[counter];
+    return bucket === undefined || amount <= bucket.capacity;
   }
 
   #denial(of: Readonly<Record<string, number>>): Extract<Attempted<number>, { error: Error }> | undefined {

@@ -223,7 +223,7 @@ describe('those who wait', () => {
     await pass(300);
     scene.enter('fifth', { ...third, priority: 0 });
     await pass(700);
-    expectRefused(scene, 'fourth', 2_000, new DeniedBy('bucket, untried'));
+    expectRefused(scene, 'fourth', 2_000, new DeniedBy('untried'));
     await pass(1_000);
   });
 
@@ -231,7 +231,7 @@ describe('those who wait', () => {
     const scene = new Scene({ maxQueued: 2 }, { bucket: emptied(10), other: emptied(10) });
     for (const name of ['one', 'two', 'three']) scene.enter(name);
     await pass(0);
-    expectRefused(scene, 'three', 0, new DeniedBy('bucket, untried'));
+    expectRefused(scene, 'three', 0, new DeniedBy('untried'));
     scene.enter('four', { of: { other: 1 } });
     await pass(0);
     expectRefused(scene, 'four', 0, new DeniedBy('other'));
