@@ -5,7 +5,7 @@ import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { Estimator } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
-import { fieldsOf, positive } from './checks.ts';
+import { fieldsOf, flag, positive } from './checks.ts';
 import { BudgetClock } from './clock.ts';
 import { BudgetOptionError, BudgetStoreError } from './errors.ts';
 import { type BudgetEvent, type BudgetEvents, Events } from './events.ts';
@@ -36,11 +36,13 @@ export interface ReserveRequest extends Caller {
   /** Model and endpoint, for limits that hold for some only. */
   readonly model?: string | undefined;
   readonly endpoint?: string | undefined;
+  /** Whether it waits for limits with `onExceeded: 'wait'`. Default true; false: it is refused at once. */
+  readonly wait?: boolean | undefined;
   /** Where it waits for a limit, it leaves with the signal's reason when this is aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
-const RESERVE_FIELDS = [...CALLER_FIELDS, 'usage', 'model', 'endpoint', 'signal'];
+const RESERVE_FIELDS = [...CALLER_FIELDS, 'usage', 'model', 'endpoint', 'wait', 'signal'];
 
 /**
  * A budget: limits, the store of their counters, and who they count for. Made once, it can be shared by several clients.
@@ -134,12 +136,16 @@ export class Budget {
       usage,
       model = '',
       endpoint = '',
+      wait,
       signal,
       ...caller
     } = fieldsOf('reserve', request, RESERVE_FIELDS) as unknown as ReserveRequest;
     const call: Call = { endpoint, model, body: {}, caller: callerOf('reserve', caller) };
     const reserved = usageOf(checkUsage('reserve.usage', usage));
-    const open = await this.#admissions.admit(await this.#policy.rulesFor(call), reserved, { signal });
+    const open = await this.#admissions.admit(await this.#policy.rulesFor(call), reserved, {
+      mayWait: flag('reserve.wait', wait ?? true),
+      signal,
+    });
     return {
       id: open.id,
       key: open.purpose.key,

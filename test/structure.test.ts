@@ -6,7 +6,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 
 /** From the outside in: a file imports from its own layer or from those below it, never from above. */
 const LAYERS: readonly (readonly string[])[] = [
-  ['testing/'],
+  ['testing/', 'apim/', 'wso2/', 'plans/'],
   ['index.ts'],
   ['client.ts'],
   ['governor.ts'],
@@ -37,6 +37,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['prices.ts'],
   ['stores/'],
   ['limits/'],
+  ['import/'],
   ['checks.ts'],
   ['errors.ts'],
   ['guarded.ts', 'json.ts', 'safe-key.ts', 'usage.ts'],

@@ -98,7 +98,7 @@ async function largest(
   const tried = unit === 'cost' ? amounts.flatMap((dollars) => [dollars, dollars - 1e-6]) : amounts;
   for (const amount of tried) {
     try {
-      return await budget.reserve({ ...purpose, usage: { [unit]: Math.max(0, amount) } });
+      return await budget.reserve({ ...purpose, usage: { [unit]: Math.max(0, amount) }, wait: false });
     } catch (error) {
       if (!(error instanceof QuotaExceeded)) throw error;
     }

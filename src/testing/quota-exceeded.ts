@@ -1,7 +1,7 @@
 import { checkKey, fieldsOf, isFiniteNumber } from '../checks.ts';
 import { BudgetOptionError, type QuotaExceeded } from '../errors.ts';
-import { chargeOf, denies } from '../limits/charge.ts';
-import { quotaExceeded as denial } from '../limits/denial.ts';
+import { denies, standing } from '../limits/charge.ts';
+import { denialOf } from '../limits/denial.ts';
 import type { Limit } from '../limits/limit.ts';
 import { limitsOf } from '../limits/limit-options.ts';
 import { START } from './manual-clock.ts';
@@ -38,20 +38,22 @@ export interface DeniedCall {
 export function quotaExceeded(call: DeniedCall = {}): QuotaExceeded {
   fieldsOf('quotaExceeded', call, ['limit', 'used', 'requested', 'key', 'plan', 'model', 'now']);
   const { plan, model = 'gpt-4o-mini', now = START } = call;
-  const [limit] = limitsOf([call.limit ?? { tokens: 100_000, per: 'minute' }]);
+  const context = { option: 'quotaExceeded.limit', onExceeded: 'reject' } as const;
+  const [limit] = limitsOf([call.limit ?? { tokens: 100_000, per: 'minute' }], context);
   if (limit === undefined) throw new BudgetOptionError('quotaExceeded.limit', 'a limit', call.limit);
   const own = typeof limit.key === 'string' ? limit.key : call.key;
   const key = checkKey('quotaExceeded.key', own ?? 'default');
   const tenth = limit.max / 10;
   const used = amount('used', call.used ?? limit.capacity);
   const requested = amount('requested', call.requested ?? (limit.unit === 'cost' ? tenth : Math.ceil(tenth)));
-  const charge = chargeOf({ ...limit, onExceeded: 'reject' }, key, requested, now);
+  const charge = { ...standing({ ...limit, onExceeded: 'reject' }, key, now), requested };
   const value = charge.bounds.floor + limit.window.toStore(used);
   if (!denies(charge, value, now)) {
     const expected = `more than the ${limit.capacity - used} that remain`;
     throw new BudgetOptionError('quotaExceeded.requested', expected, requested);
   }
-  return denial([charge], [value], { model, plan }, now);
+  const denied = { endpoint: '', model, body: {}, caller: { plan } };
+  return denialOf([charge], [value], denied, now, {}).error;
 }
 
 function amount(field: string, value: unknown): number {

@@ -211,3 +211,13 @@ test('whatever the limits and what was used before: denied, and after the releas
     { numRuns: 300 },
   );
 });
+
+test('limits that calls wait for are used up without a wait', async () => {
+  const limits: Limit[] = [
+    { requests: 5, per: 'day', onExceeded: 'wait' },
+    { requests: 3, per: 'minute', onExceeded: 'wait' },
+  ];
+  const { budget, ask } = clientOf(limits, { maxWait: 0 });
+  await exhaust(budget);
+  await expect(ask()).rejects.toBeInstanceOf(QuotaExceeded);
+});

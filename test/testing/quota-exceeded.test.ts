@@ -79,7 +79,7 @@ test.each<[string, object, string]>([
     { used: 50_000, requested: 50_000 },
     'requested: expected more than the 50000 that remain',
   ],
-  ['a wrong limit', { limit: { tokens: 1 } }, 'limits[0].per'],
+  ['a wrong limit', { limit: { tokens: 1 } }, 'quotaExceeded.limit[0].per'],
   ['a name that is none of the fields', { unit: 'images' }, 'expected only the options limit, used'],
   ['a negative amount', { used: -1 }, 'quotaExceeded.used: expected a finite number >= 0, got -1'],
   ['an empty key', { key: '' }, 'quotaExceeded.key'],
