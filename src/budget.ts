@@ -76,7 +76,9 @@ export class Budget {
     this.#policy = new Policy(this.#options.policy, this.#clock.now);
     this.#admissions = new Admissions(this.#options, this.#clock, this.#ledger, this.#events);
     this.#estimator = new Estimator(completion, prices, this.#clock.now);
-    this.#background = new Background(this.#ledger, this.#estimator, this.#events);
+    this.#background = new Background(this.#ledger, this.#estimator, this.#events, () =>
+      this.#admissions.poke(),
+    );
     this.#calls = new CallAdmissions(this.#options, this.#policy, this.#estimator, this.#admissions);
   }
 
@@ -179,6 +181,7 @@ export class Budget {
       charges.filter((charge) => charge.key === own),
       this.#options.storeTimeout,
     );
+    this.#admissions.poke();
   }
 
   /**

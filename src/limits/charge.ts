@@ -45,7 +45,7 @@ export function chargeOf(limit: CompiledLimit, call: Call, key: string, usage: U
 }
 
 /** The counter key that a limit counts a call for; `key` is the budget's. @throws BudgetOptionError */
-export function keyOf(limit: CompiledLimit, call: Call, key: string): string {
+function keyOf(limit: CompiledLimit, call: Call, key: string): string {
   const own = typeof limit.key === 'function' ? limit.key(call) : limit.key;
   return own === undefined ? key : checkKey(`key(call) of limit ${limit.name}`, own);
 }
@@ -106,7 +106,7 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
 }
 
 /** Distinguishes counters, whatever their windows. */
-export function counterOf(limit: CompiledLimit, key: string): string {
+export function counterOf({ limit, key }: Charge): string {
   return `${safeKey(limit.name)}:${key}`;
 }
 

@@ -53,7 +53,7 @@ export function denialOf(
   const { requested } = charge;
   return {
     error: new QuotaExceeded({ ...state, requested, plan: planName(call), retryAfterMs, reason }, body, sent),
-    counter: counterOf(charge.limit, charge.key),
+    counter: counterOf(charge),
     waitMs: refused.every(({ charge: { limit } }) => limit.onExceeded === 'wait') ? retryAfterMs : undefined,
   };
 }

@@ -13,8 +13,8 @@ export class Line {
   isRunning = false;
   /** A turn was called for and has not begun. */
   isCalled = false;
-  /** Room may have been made since the last try began. */
-  isPoked = false;
+  /** Room may have been made then, by `performance.now()`: what was known before is not to be relied on. */
+  pokedAt = -Infinity;
   /** Wakes it when its first may fit. */
   readonly alarm: Alarm;
   readonly #turn: () => Promise<void>;

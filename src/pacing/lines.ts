@@ -24,16 +24,16 @@ export class Lines {
   readonly #stalled = new Set<Line>();
   readonly #gate: Gate | undefined;
   readonly #gateAlarm = new Alarm(() => this.serveStalled());
-  readonly #attempt: (waiter: Waiter, line: Line) => Promise<boolean>;
+  readonly #attempt: (waiter: Waiter, line: Line) => Promise<void>;
   readonly #random: () => number;
 
   /**
-   * @param attempt lets one try; whether it was admitted
+   * @param attempt lets one try, who is then out of its line unless it was denied by its counter
    * @param random from 0 to 1
    */
   constructor(
     gate: Gate | undefined,
-    attempt: (waiter: Waiter, line: Line) => Promise<boolean>,
+    attempt: (waiter: Waiter, line: Line) => Promise<void>,
     random: () => number,
   ) {
     this.#gate = gate;
@@ -93,10 +93,12 @@ export class Lines {
   /** Lets the first of each line try again. */
   poke(counters: Iterable<string> | undefined): void {
     if (this.#lines.size === 0) return;
+    const now = performance.now();
     for (const counter of counters ?? this.#lines.keys()) {
       const line = this.#lines.get(counter);
-      if (line?.isRunning) line.isPoked = true;
-      else line?.call();
+      if (line === undefined) continue;
+      line.pokedAt = now;
+      line.call();
     }
   }
 
@@ -113,34 +115,28 @@ export class Lines {
     }
   }
 
-  /** A turn of a line: its first try, until one is denied. Begins at once. */
+  /** A turn of a line, begun at once: the first tries, and when it is out of the line the next, until one is denied. */
   async serve(line: Line): Promise<void> {
     if (line.isRunning) return;
     line.isRunning = true;
     line.alarm.clear();
     await this.#drain(line);
     line.isRunning = false;
-    if (line.first !== undefined) {
-      if (line.isPoked) line.call();
-      else this.#rest(line);
-    }
+    if (line.first !== undefined) this.#rest(line);
     this.serveStalled();
   }
 
   async #drain(line: Line): Promise<void> {
-    let due = true;
-    for (;;) {
-      const waiter = this.#next(line);
-      if (waiter === undefined || !(due || waiter.readyAt <= performance.now())) return;
+    for (let waiter = this.#next(line); waiter !== undefined; waiter = this.#next(line)) {
       const ahead = this.#lineAhead(waiter);
-      if (ahead !== undefined) {
+      if (ahead === undefined) {
+        await this.#attempt(waiter, line);
+        if (waiter.line === line) return;
+      } else {
+        // Its turn had come: it may fit when those before it are gone.
+        waiter.readyAt = -Infinity;
         this.join(waiter, ahead);
-        due = false;
-        continue;
       }
-      line.isPoked = false;
-      due = await this.#attempt(waiter, line);
-      if (!due && waiter.line === line) return;
     }
   }
 
@@ -182,7 +178,7 @@ export class Lines {
       return;
     }
     const sleep = first.readyAt - performance.now();
-    if (sleep <= 0) {
+    if (sleep <= 0 || first.triedAt <= line.pokedAt) {
       line.call();
       return;
     }

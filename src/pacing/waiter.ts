@@ -33,8 +33,10 @@ export interface Applicant<T> {
   attempt(waitedMs: number): Attempted<T> | Promise<Attempted<T>>;
   /** Gives back what it was admitted to: its caller has left meanwhile. */
   abandon(admitted: T): void;
-  /** The error of a call that is refused without having tried: others wait for this counter before it. */
-  denialBy(counter: string): Error | Promise<Error>;
+  /** Whether it could be admitted if nothing was used. Asked of one that others wait before. */
+  canFit(): boolean;
+  /** The error of a call that is refused without having tried, as its counters stand. */
+  denialUntried(): Error | Promise<Error>;
   /** The error of a call that is refused because no slot became free for it. */
   denialOfSlot(slots: SlotUsage): Error;
 }
@@ -55,6 +57,8 @@ export class Waiter {
   /** It may fit from then on, by `performance.now()`, as far as is known. */
   readyAt = -Infinity;
   isTrying = false;
+  /** When its last try began, by `performance.now()`. */
+  triedAt = this.arrivedAt;
   /** What its last try was denied with. */
   denied: Error | undefined;
   readonly #arrival: number;
