@@ -48,6 +48,8 @@ export function denialOf(
   };
   const states = refusals.map((refusal) => refusal.state);
   const sent = headersOf(states, retryAfterMs, now);
+  // No wait that a client would take by itself brings these back; where it does not ask again, it fails at once.
+  if (reason !== 'rate') sent.set('x-should-retry', 'false');
   const chosen = chosenHeaders(headers, { charges, states, retryAfterMs });
   for (const [name, value] of chosen) sent.set(name, value);
   const { requested } = charge;
