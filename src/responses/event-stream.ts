@@ -75,7 +75,7 @@ function tapBranch(response: Response, shared: Shared): boolean {
 function reads(response: Response, body: WatchedBody): Record<string, unknown> {
   const read = (name: (typeof READS)[number], native: () => Promise<unknown>) => async () => {
     // What is locked or read already, the native method refuses in its own words.
-    if (body.taken() || response.bodyUsed) return native.call(response);
+    if (body.taken || response.bodyUsed) return body.refusing(() => native.call(response));
     const type = response.headers?.get('content-type');
     const headers: HeadersInit = type ? { 'content-type': type } : {};
     return new Response(body.stream as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })[name]();
@@ -86,8 +86,7 @@ function reads(response: Response, body: WatchedBody): Record<string, unknown> {
 }
 
 function cloned(response: Response, body: WatchedBody, native: () => Response, shared: Shared): Response {
-  body.taken();
-  const copy = native.call(response);
+  const copy = body.refusing(() => native.call(response));
   if (copy !== response) tapBranch(copy, shared);
   return copy;
 }
