@@ -3,6 +3,7 @@ import type { Admitted } from './call-admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { choicesOf } from './calls/endpoint.ts';
 import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
+import { nullUsageOf } from './calls/null-usage.ts';
 import { readUsage } from './calls/report.ts';
 import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
 import type { SettlementSource } from './events.ts';
@@ -135,6 +136,7 @@ export class Attempt {
         limit?.check((tokens) => meter.exceeds(tokens), cut);
         return shown;
       },
+      omits: nullUsageOf,
       end: () => {
         this.#ended(meter);
         limit?.end();
