@@ -69,6 +69,7 @@ export class Attempt {
   #answered(response: Response): void {
     const type = response.headers.get('content-type') ?? '';
     if (response.status >= 300) this.refund();
+    else if (response.status === 204 || response.headers.get('content-length') === '0') this.#stand();
     else if (type.includes('text/event-stream') || this.#call.body['stream'] === true) this.#meter(response);
     else if (type.includes('json') || type === '') this.#watch(response);
     else this.#stand();
