@@ -4,6 +4,7 @@ import { runGoverned, runPlain } from './run.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { MAJOR } from './version.ts';
 
+/** Each scenario runs on both clients, each with a server of its own; what can be seen of the two runs is compared. */
 describe.each(Object.entries(SCENARIOS))('%s', (_, scenarios) => {
   for (const [name, scenario] of Object.entries(scenarios)) {
     const { since = 0, unhandled = 0 } = scenario;

@@ -151,7 +151,7 @@ const subclasses: Record<string, Scenario> = {
         }
       },
   ),
-  'authHeaders and makeStatusError': subclass(
+  authHeaders: subclass(
     ({ Client, note }) =>
       class Ours extends Client {
         protected override async authHeaders(...args: Parameters<OpenAI['authHeaders' & keyof OpenAI]>) {
@@ -163,7 +163,7 @@ const subclasses: Record<string, Scenario> = {
         }
       },
   ),
-  'buildURL and the names of what is sent': subclass(
+  'buildURL and defaultIdempotencyKey': subclass(
     ({ Client }) =>
       class Ours extends Client {
         override buildURL(...[path, ...rest]: Parameters<OpenAI['buildURL']>): string {
