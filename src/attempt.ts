@@ -3,6 +3,7 @@ import type { Admitted } from './call-admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { choicesOf } from './calls/endpoint.ts';
 import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
+import { nullUsageOf } from './calls/null-usage.ts';
 import { readUsage } from './calls/report.ts';
 import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
 import type { SettlementSource } from './events.ts';
@@ -96,6 +97,7 @@ export class Attempt {
     this.#status = response.status;
     const type = response.headers.get('content-type') ?? '';
     if (response.status >= 300) this.refund();
+    else if (response.status === 204 || response.headers.get('content-length') === '0') this.#stand();
     else if (type.includes('text/event-stream') || this.#call.body['stream'] === true) this.#meter(response);
     else if (type.includes('json') || type === '') this.#watch(response);
     else this.#stand();
@@ -163,6 +165,7 @@ export class Attempt {
         limit?.check((tokens) => meter.exceeds(tokens), cut);
         return shown;
       },
+      omits: nullUsageOf,
       end: () => {
         this.#ended(meter);
         limit?.end();

@@ -7,7 +7,7 @@ import { isReadableStream, WatchedBody, type Watcher } from './watched-body.ts';
 
 export interface EventStreamSink {
   /**
-   * Whether `event` may hide anything; read once. When false, each network chunk is passed on untouched, at once.
+   * Whether anything may be hidden or left out; read once. When false, each network chunk is passed on untouched, at once.
    * When true, the app gets whole events only.
    */
   readonly mayHide: boolean;
@@ -18,6 +18,8 @@ export interface EventStreamSink {
    * @param cut ends the stream with an error, now or later
    */
   event(data: string, cut: (error: Error) => void): 'hide' | undefined;
+  /** Text to leave out of an event that is shown, see `EventJudge`; always the same for the same event. */
+  omits?(data: string): string | undefined;
   /**
    * Called once. `'complete'`: all events were delivered (the body's end, or `[DONE]`). `'cut'`: they were not; the
    * app cancelled, or a read failed with `error` (an abort, a lost connection).
@@ -75,7 +77,7 @@ function tapBranch(response: Response, shared: Shared): boolean {
 function reads(response: Response, body: WatchedBody): Record<string, unknown> {
   const read = (name: (typeof READS)[number], native: () => Promise<unknown>) => async () => {
     // What is locked or read already, the native method refuses in its own words.
-    if (body.taken() || response.bodyUsed) return native.call(response);
+    if (body.taken || response.bodyUsed) return body.refusing(() => native.call(response));
     const type = response.headers?.get('content-type');
     const headers: HeadersInit = type ? { 'content-type': type } : {};
     return new Response(body.stream as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })[name]();
@@ -86,8 +88,7 @@ function reads(response: Response, body: WatchedBody): Record<string, unknown> {
 }
 
 function cloned(response: Response, body: WatchedBody, native: () => Response, shared: Shared): Response {
-  body.taken();
-  const copy = native.call(response);
+  const copy = body.refusing(() => native.call(response));
   if (copy !== response) tapBranch(copy, shared);
   return copy;
 }
@@ -132,6 +133,10 @@ class StreamTap implements Watcher, EventJudge {
       if (guarded(() => shared.sink.event(data, this.#cut)) === 'hide') shared.hidden.add(index);
     }
     return shared.hidden.has(index);
+  }
+
+  omits(data: string): string | undefined {
+    return guarded(() => this.#shared.sink.omits?.(data));
   }
 
   done(): void {
