@@ -22,3 +22,6 @@ export const responses: Endpoint = {
     deliver(`${event['item_id']} ${event['content_index'] ?? ''} ${type}`, delta);
   },
 };
+
+/** A conversation made shorter by the model; it is not streamed, and takes no bound. */
+export const compactions: Endpoint = { path: '/responses/compact', estimate: responses.estimate };
