@@ -33,6 +33,11 @@ export interface Endpoint {
   deliver?(event: Fields, deliver: Deliver): void;
 }
 
+/** What names a slot: an index or an id. Anything else, which may have no text at all, is no name. */
+export function slotName(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
 /** `n`, as the API reads it: 1 unless it is a number of at least 1. A wrong one never makes the estimate smaller. */
 export function choicesOf(value: unknown): number {
   const n = Math.ceil(Number(value));
