@@ -135,6 +135,7 @@ export class Attempt {
         limit?.check((tokens) => meter.exceeds(tokens), cut);
         return shown;
       },
+      oversized: () => meter.oversized(),
       end: () => {
         this.#ended(meter);
         limit?.end();
@@ -157,12 +158,12 @@ export class Attempt {
     }
     if (this.#deferred !== undefined) return;
     const delivered = stream.delivered();
-    if (stream.failed && (delivered ?? 0) === 0) this.refund();
+    if (stream.failed && !stream.uncounted && (delivered ?? 0) === 0) this.refund();
     else if (delivered === undefined || !stream.heard) this.#stand();
     else {
       const { quantities } = this.#estimate;
       // What a reasoning model thought before it was cut is billed, but never seen: at least the estimate stands.
-      const unseen = this.#model.reasoning ? quantities.completionTokens : 0;
+      const unseen = this.#model.reasoning || stream.uncounted ? quantities.completionTokens : 0;
       this.#settle({ ...quantities, completionTokens: Math.max(delivered, unseen) }, 'counted');
     }
   }

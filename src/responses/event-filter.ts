@@ -8,6 +8,8 @@ export interface EventJudge {
   readonly mayHide: boolean;
   /** Whether to hide the event. */
   hides(data: string): boolean;
+  /** An event is too large to be judged. */
+  oversized(): void;
   /** `[DONE]` has come: no more events are judged, and all bytes pass. */
   done(): void;
 }
@@ -66,8 +68,9 @@ export class EventFilter {
 
   /** The open event goes on in the next chunk. */
   #keep(chunk: Bytes, start: number, shown: Shown): void {
-    if (this.#held.length + chunk.length - start > MAX_EVENT_BYTES) {
+    if (!this.#passing && this.#held.length + chunk.length - start > MAX_EVENT_BYTES) {
       this.#passing = true;
+      this.#judge.oversized();
       this.#showHeld(shown);
       this.#held.clear();
     }
@@ -81,7 +84,11 @@ export class EventFilter {
   }
 
   #hides(bytes: Bytes): boolean {
-    const data = bytes.length > MAX_EVENT_BYTES ? undefined : eventData(bytes);
+    if (bytes.length > MAX_EVENT_BYTES) {
+      this.#judge.oversized();
+      return false;
+    }
+    const data = eventData(bytes);
     if (data === undefined) return false;
     if (!data.startsWith('[DONE]')) return this.#judge.hides(data);
     this.#done = true;

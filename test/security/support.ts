@@ -28,7 +28,14 @@ export function setUp(answer: Answer | readonly Answer[], options: BudgetOptions
   const clock = new ManualClock();
   const budget = new Budget({ clock: clock.read, limits: EVERY_UNIT, ...options });
   const upstream = mockUpstream(...[answer].flat());
-  const openai = new GovernedOpenAI({ apiKey: 'sk-test', fetch: upstream.fetch, budget, maxRetries: 0 });
+  const openai = new GovernedOpenAI({
+    apiKey: 'sk-test',
+    fetch: upstream.fetch,
+    budget,
+    maxRetries: 0,
+    // What the SDK says of events that it cannot read.
+    logLevel: 'off',
+  });
   const outcomes: string[] = [];
   budget.on('settled', ({ source }) => outcomes.push(source));
   budget.on('refunded', () => outcomes.push('refunded'));
@@ -58,6 +65,14 @@ export async function bytesRead(response: Response): Promise<Uint8Array | Error>
   } catch (error) {
     if (error instanceof Error) return error;
     throw error;
+  }
+}
+
+/** Until something is so that becomes so by itself. @throws if it does not in a thousand turns of the event loop */
+export async function eventually(isSo: () => boolean): Promise<void> {
+  for (let turns = 0; !isSo(); turns++) {
+    if (turns === 1_000) throw new Error('it did not become so');
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
