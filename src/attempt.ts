@@ -1,11 +1,13 @@
 import type { Budget } from './budget.ts';
 import type { Admitted } from './call-admissions.ts';
+import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { choicesOf } from './calls/endpoint.ts';
 import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
 import { readUsage } from './calls/report.ts';
 import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
 import type { SettlementSource } from './events.ts';
+import type { Fields } from './json.ts';
 import type { Call } from './limits/limit.ts';
 import type { Quantities } from './prices.ts';
 import type { OpenReservation } from './reservation.ts';
@@ -166,6 +168,29 @@ export class Attempt {
       const unseen = this.#model.reasoning || stream.uncounted ? quantities.completionTokens : 0;
       this.#settle({ ...quantities, completionTokens: Math.max(delivered, unseen) }, 'counted');
     }
+  }
+}
+
+/** The body that is sent in the place of another; undefined if that is sent as it is. */
+export interface ChangedBody {
+  readonly body: ReturnType<typeof encodedLike> | undefined;
+  /** It asks for the usage of its stream, where the app did not. */
+  readonly asking: boolean;
+}
+
+/** Changes the body of an admitted call as it needs to be. One that cannot be changed will not be sent. */
+export function changedBody(
+  endpoint: Endpoint,
+  body: unknown,
+  fields: Fields,
+  { bound, reservation }: Admitted,
+): ChangedBody {
+  try {
+    const { fields: changed, asking } = changedRequest(endpoint, fields, bound);
+    return { body: changed === undefined ? undefined : encodedLike(body, changed), asking };
+  } catch (error) {
+    reservation.close(undefined, 'reported');
+    throw error;
   }
 }
 

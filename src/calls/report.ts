@@ -1,8 +1,7 @@
 import { type Fields, isFields } from '../json.ts';
 import type { Quantities } from '../prices.ts';
+import { MOST_COUNTED } from '../usage.ts';
 
-/** Above this, a reported number is absurd; it also keeps sums exact. */
-const MOST_TOKENS = 1e12;
 const INPUT_DETAILS = ['prompt_tokens_details', 'input_tokens_details', 'input_token_details'];
 const OUTPUT_DETAILS = ['completion_tokens_details', 'output_tokens_details'];
 const NONE: Fields = {};
@@ -56,5 +55,5 @@ function firstFields(fields: Fields, names: readonly string[]): Fields {
 /** Undefined if there is none; NaN for what no count can be. */
 function count(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
-  return typeof value === 'number' && value >= 0 && value <= MOST_TOKENS ? value : Number.NaN;
+  return typeof value === 'number' && value >= 0 && value <= MOST_COUNTED ? value : Number.NaN;
 }

@@ -34,10 +34,13 @@ function isStream(body: object): boolean {
 
 /** The entries of a form by name; a name that comes several times holds a list. Numbers stay the text they are. */
 function fieldsOfForm(form: FormData | URLSearchParams): Fields {
-  const fields: Record<string, unknown> = {};
-  for (const name of new Set(form.keys())) {
-    const values = form.getAll(name);
-    fields[name] = values.length === 1 ? values[0] : values;
+  const fields = new Map<string, unknown[]>();
+  for (const [name, value] of form) {
+    const values = fields.get(name);
+    if (values === undefined) fields.set(name, [value]);
+    else values.push(value);
   }
-  return fields;
+  return Object.fromEntries(
+    [...fields].map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
+  );
 }
