@@ -29,7 +29,7 @@ export function governFetch(fetch: Fetch, budget: Budget | BudgetOptions, caller
     const { url, method } = targetOf(input, init);
     // A data: URL goes nowhere; the SDK fetches one to learn about its fetch.
     if (governor.ungoverned === 'reject' && !url.startsWith('data:')) {
-      throw new UngovernedEndpointError(method, new URL(url, 'http://localhost').pathname);
+      throw new UngovernedEndpointError(method, url);
     }
     return fetch(input, init);
   };
