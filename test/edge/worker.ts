@@ -23,7 +23,12 @@ export default {
     if (pathname === '/stream') return Response.json(await streamed(env, user));
     if (pathname === '/fetch') {
       const governed = governFetch(fetch, budget, { key: user });
-      return governed(`${env.baseURL}/chat/completions`, { method: 'POST', body: await request.text() });
+      const response = await governed(`${env.baseURL}/chat/completions`, {
+        method: 'POST',
+        body: await request.text(),
+      });
+      // A Worker that hands on the response itself reads its body past everybody, and the estimate stands.
+      return new Response(response.body, response);
     }
     try {
       return Response.json(await client(env, user).chat.completions.create(await request.json()));
