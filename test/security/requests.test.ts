@@ -125,10 +125,12 @@ describe('an estimate is made of finite numbers >= 0', () => {
     for (const limit of [{ tokens: 1e6 }, { completionTokens: 1e6 }, { cost: 100 }] as const) {
       for (const options of [{}, { fitToBudget: { min: 1 } }] satisfies BudgetOptions[]) {
         const { openai, requests } = setUp(json({}), { limits: [{ ...limit, per: 'day' }], ...options });
-        // What these cost without a price is infinity times 0.
+        // Infinity times a price of 0 is no number; without a bound, `n` alone is what has to fit.
         for (const n of [1e308, Infinity, 1e9]) {
-          const call = openai.chat.completions.create({ ...HELLO, n, max_tokens: 1e308 });
-          await expect(call).rejects.toBeInstanceOf(QuotaExceeded);
+          for (const bounds of [{ max_tokens: 1e308 }, ...('fitToBudget' in options ? [{}] : [])]) {
+            const call = openai.chat.completions.create({ ...HELLO, n, ...bounds });
+            await expect(call).rejects.toBeInstanceOf(QuotaExceeded);
+          }
         }
         expect(requests).toEqual([]);
       }
