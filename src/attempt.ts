@@ -1,5 +1,6 @@
 import type { Budget } from './budget.ts';
 import type { Admitted } from './call-admissions.ts';
+import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { choicesOf } from './calls/endpoint.ts';
 import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
@@ -7,6 +8,7 @@ import { nullUsageOf } from './calls/null-usage.ts';
 import { readUsage } from './calls/report.ts';
 import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
 import type { SettlementSource } from './events.ts';
+import type { Fields } from './json.ts';
 import type { Call } from './limits/limit.ts';
 import type { Quantities } from './prices.ts';
 import type { OpenReservation } from './reservation.ts';
@@ -138,6 +140,7 @@ export class Attempt {
         return shown;
       },
       omits: nullUsageOf,
+      oversized: () => meter.oversized(),
       end: () => {
         this.#ended(meter);
         limit?.end();
@@ -160,14 +163,37 @@ export class Attempt {
     }
     if (this.#deferred !== undefined) return;
     const delivered = stream.delivered();
-    if (stream.failed && (delivered ?? 0) === 0) this.refund();
+    if (stream.failed && !stream.uncounted && (delivered ?? 0) === 0) this.refund();
     else if (delivered === undefined || !stream.heard) this.#stand();
     else {
       const { quantities } = this.#estimate;
       // What a reasoning model thought before it was cut is billed, but never seen: at least the estimate stands.
-      const unseen = this.#model.reasoning ? quantities.completionTokens : 0;
+      const unseen = this.#model.reasoning || stream.uncounted ? quantities.completionTokens : 0;
       this.#settle({ ...quantities, completionTokens: Math.max(delivered, unseen) }, 'counted');
     }
+  }
+}
+
+/** The body that is sent in the place of another; undefined if that is sent as it is. */
+export interface ChangedBody {
+  readonly body: ReturnType<typeof encodedLike> | undefined;
+  /** It asks for the usage of its stream, where the app did not. */
+  readonly asking: boolean;
+}
+
+/** Changes the body of an admitted call as it needs to be. One that cannot be changed will not be sent. */
+export function changedBody(
+  endpoint: Endpoint,
+  body: unknown,
+  fields: Fields,
+  { bound, reservation }: Admitted,
+): ChangedBody {
+  try {
+    const { fields: changed, asking } = changedRequest(endpoint, fields, bound);
+    return { body: changed === undefined ? undefined : encodedLike(body, changed), asking };
+  } catch (error) {
+    reservation.close(undefined, 'reported');
+    throw error;
   }
 }
 

@@ -1,7 +1,6 @@
 import type { ClientOptions, OpenAI } from 'openai';
-import { Attempt } from './attempt.ts';
+import { Attempt, changedBody } from './attempt.ts';
 import type { Budget } from './budget.ts';
-import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
 import { UngovernedEndpointError } from './errors.ts';
@@ -106,8 +105,8 @@ export class Governor {
     const model = azureDeployment ?? route.deployment ?? modelOfUpload(options, fields);
     const call = this.#budget.callOf(endpoint, fields, model, this.#caller);
     const admitted = await this.#budget.admitCall(endpoint, call);
-    const changed = changedRequest(endpoint, fields, admitted.bound);
-    if (changed.fields !== undefined) options.body = encodedLike(options.body, changed.fields);
+    const changed = changedBody(endpoint, options.body, fields, admitted);
+    if (changed.body !== undefined) options.body = changed.body;
     const hideUsage = changed.asking || parcelOf(options)?.hideUsage === true;
     const attempt = new Attempt(this.#budget, endpoint, call, admitted, hideUsage);
     Object.assign(options, { [ATTEMPT]: new Parcel(attempt, hideUsage, options.signal) });

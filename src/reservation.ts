@@ -44,9 +44,14 @@ export type Close = (
   source: SettlementSource,
 ) => void;
 
-/** Distinguishes the reservations of this process from those of others. */
-const PROCESS = crypto.randomUUID();
+/** Distinguishes the reservations of this process from those of others. Made late: Workers draw no random at the start. */
+let processId: string | undefined;
 let made = 0;
+
+function nextId(): string {
+  processId ??= crypto.randomUUID();
+  return `${processId}-${++made}`;
+}
 
 /** A reservation as the budget keeps it: open until it is closed, once. */
 export class OpenReservation implements StoredReservation {
@@ -57,7 +62,7 @@ export class OpenReservation implements StoredReservation {
   readonly reservedAt: number;
   /** False if the store failed: then it may be there or not. */
   certain = true;
-  readonly id = `${PROCESS}-${++made}`;
+  readonly id = nextId();
   readonly #close: Close;
   #open = true;
 
