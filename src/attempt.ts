@@ -93,7 +93,7 @@ export class Attempt {
   }
 
   #answered(response: Response): void {
-    if (this.#reservation.slot !== undefined) unread.register(response, this.#reservation);
+    if (this.#reservation.slot !== undefined) freeWhenForgotten(response, this.#reservation);
     this.#status = response.status;
     const type = response.headers.get('content-type') ?? '';
     if (response.status >= 300) this.refund();
@@ -166,6 +166,7 @@ export class Attempt {
         return shown;
       },
       omits: nullUsageOf,
+      oversized: () => meter.oversized(),
       end: () => {
         this.#ended(meter);
         limit?.end();
@@ -188,19 +189,24 @@ export class Attempt {
     }
     if (this.#deferred !== undefined) return;
     const delivered = stream.delivered();
-    if (stream.failed && (delivered ?? 0) === 0) this.refund();
+    if (stream.failed && !stream.uncounted && (delivered ?? 0) === 0) this.refund();
     else if (delivered === undefined || !stream.heard) this.#stand();
     else {
       const { quantities } = this.#estimate;
       // What a reasoning model thought before it was cut is billed, but never seen: at least the estimate stands.
-      const unseen = this.#model.reasoning ? quantities.completionTokens : 0;
+      const unseen = this.#model.reasoning || stream.uncounted ? quantities.completionTokens : 0;
       this.#settle({ ...quantities, completionTokens: Math.max(delivered, unseen) }, 'counted');
     }
   }
 }
 
 /** A body that nobody reads has no end; the slot of its call is free again when it is forgotten. */
-const unread = new FinalizationRegistry((reservation: OpenReservation) => reservation.leave());
+let unread: FinalizationRegistry<OpenReservation> | undefined;
+
+function freeWhenForgotten(response: Response, reservation: OpenReservation): void {
+  unread ??= new FinalizationRegistry((forgotten) => forgotten.leave());
+  unread.register(response, reservation);
+}
 
 /** Codes of errors that come before a connection is made: nothing was sent. */
 const BEFORE_CONNECTION: ReadonlySet<string> = new Set([

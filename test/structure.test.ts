@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['client.ts'],
   ['governor.ts'],
   ['governed-fetch.ts'],
-  ['attempt.ts', 'retrieval.ts'],
+  ['attempt.ts', 'changed-body.ts', 'retrieval.ts'],
   ['stream-limit.ts'],
   ['budget.ts'],
   ['call-admissions.ts', 'background.ts'],

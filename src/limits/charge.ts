@@ -90,6 +90,8 @@ function countOf({ name, unit }: CompiledLimit, count: unknown): number {
 /** Keys made last, by limit and counter key: making and hashing a long text costs more than finding it. */
 const made = new WeakMap<CompiledLimit, Map<string, { readonly id: string; readonly storeKey: string }>>();
 const REMEMBERED = 1_000;
+/** Longer counter keys, in UTF-16 units, are not: a thousand of them would take the memory that the app needs. */
+const LONGEST = 1_000;
 
 function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   let keys = made.get(limit);
@@ -101,6 +103,7 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   if (known?.id === id) return known.storeKey;
   if (keys.size >= REMEMBERED) keys.clear();
   const storeKey = [limit.name, key, id].map(safeKey).join(':');
+  if (key.length > LONGEST) return storeKey;
   keys.set(key, { id, storeKey });
   return storeKey;
 }

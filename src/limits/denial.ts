@@ -1,4 +1,4 @@
-import { type ExceededReason, type QuotaErrorBody, QuotaExceeded } from '../errors.ts';
+import { type ExceededReason, type QuotaErrorBody, QuotaExceeded, shown } from '../errors.ts';
 import type { Unit } from '../usage.ts';
 import { type Call, planName } from './call.ts';
 import { type Charge, counterOf, denies, retryAfterMs } from './charge.ts';
@@ -87,7 +87,7 @@ const GROUP: { readonly [U in Unit]: string } = {
 
 function messageOf({ charge, state, reason, retryAfterMs }: Refusal, model: string): string {
   const { limit, key, requested } = charge;
-  const subject = `${model === '' ? 'this call' : model} in ${key} on ${label(limit)}`;
+  const subject = `${model === '' ? 'this call' : shown(model)} in ${shown(key)} on ${label(limit)}`;
   const numbers = `Limit ${amount(limit.max)}, Used ${amount(state.used)}, Requested ${amount(requested)}.`;
   const retry =
     retryAfterMs === undefined
@@ -109,7 +109,7 @@ function messageOf({ charge, state, reason, retryAfterMs }: Refusal, model: stri
 /** As the API words it: 'tokens per min (TPM)'; with the limit's own name where it has one. */
 function label(limit: CompiledLimit): string {
   const plain = unitPerPeriod(limit.unit, limit.per);
-  if (limit.name !== plain) return `${plain} (${limit.name})`;
+  if (limit.name !== plain) return `${plain} (${shown(limit.name)})`;
   const letter = limit.per === 'minute' ? 'M' : limit.per === 'day' ? 'D' : '';
   const short =
     letter === '' || limit.unit === 'cost' ? '' : ` (${GROUP[limit.unit].charAt(0).toUpperCase()}P${letter})`;

@@ -10,6 +10,8 @@ export interface EventJudge {
   hides(data: string): boolean;
   /** Text to leave out of an event that is not hidden, in printable ASCII; the last that reads so is left out. */
   omits(data: string): string | undefined;
+  /** An event is too large to be judged. */
+  oversized(): void;
   /** `[DONE]` has come: no more events are judged, and all bytes pass. */
   done(): void;
 }
@@ -73,8 +75,9 @@ export class EventFilter {
 
   /** The open event goes on in the next chunk. */
   #keep(chunk: Bytes, start: number, shown: Shown): void {
-    if (this.#held.length + chunk.length - start > MAX_EVENT_BYTES) {
+    if (!this.#passing && this.#held.length + chunk.length - start > MAX_EVENT_BYTES) {
       this.#passing = true;
+      this.#judge.oversized();
       this.#showHeld(shown);
       this.#held.clear();
     }
@@ -88,7 +91,11 @@ export class EventFilter {
   }
 
   #cutOf(bytes: Bytes): Cut | undefined {
-    const data = bytes.length > MAX_EVENT_BYTES ? undefined : eventData(bytes);
+    if (bytes.length > MAX_EVENT_BYTES) {
+      this.#judge.oversized();
+      return undefined;
+    }
+    const data = eventData(bytes);
     if (data === undefined) return undefined;
     if (data.startsWith('[DONE]')) {
       this.#done = true;

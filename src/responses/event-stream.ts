@@ -20,6 +20,8 @@ export interface EventStreamSink {
   event(data: string, cut: (error: Error) => void): 'hide' | undefined;
   /** Text to leave out of an event that is shown, see `EventJudge`; always the same for the same event. */
   omits?(data: string): string | undefined;
+  /** An event above 32 MB has come, and is passed on. */
+  oversized?(): void;
   /**
    * Called once. `'complete'`: all events were delivered (the body's end, or `[DONE]`). `'cut'`: they were not; the
    * app cancelled, or a read failed with `error` (an abort, a lost connection).
@@ -43,6 +45,7 @@ export function tapEventStream(response: Response, sink: EventStreamSink): boole
     sink,
     mayHide: sink.mayHide,
     outcome: new Outcome(),
+    branches: 0,
     seen: 0,
     hidden: new Set(),
   });
@@ -53,9 +56,11 @@ interface Shared {
   readonly sink: EventStreamSink;
   readonly mayHide: boolean;
   readonly outcome: Outcome;
+  /** Readers of the stream: the response and its clones. */
+  branches: number;
   /** How many events the sink was told. A branch that comes later to one of them asks no second time. */
   seen: number;
-  /** The numbers of those it hid. */
+  /** The numbers of those it hid, where another branch may ask for them. */
   readonly hidden: Set<number>;
 }
 
@@ -107,6 +112,7 @@ class StreamTap implements Watcher, EventJudge {
     this.#cut = cut;
     this.mayHide = shared.mayHide;
     this.#shared = shared;
+    shared.branches += 1;
     this.#branch = shared.outcome.branch();
     this.#filter = new EventFilter(this);
   }
@@ -128,11 +134,16 @@ class StreamTap implements Watcher, EventJudge {
     const shared = this.#shared;
     const index = this.#passed;
     this.#passed += 1;
-    if (index === shared.seen) {
-      shared.seen += 1;
-      if (guarded(() => shared.sink.event(data, this.#cut)) === 'hide') shared.hidden.add(index);
-    }
-    return shared.hidden.has(index);
+    if (index < shared.seen) return shared.hidden.has(index);
+    shared.seen += 1;
+    const hidden = guarded(() => shared.sink.event(data, this.#cut)) === 'hide';
+    // A stream that is being read cannot be cloned any more: a branch alone stays alone.
+    if (hidden && shared.branches > 1) shared.hidden.add(index);
+    return hidden;
+  }
+
+  oversized(): void {
+    guarded(() => this.#shared.sink.oversized?.());
   }
 
   omits(data: string): string | undefined {
