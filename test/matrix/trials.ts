@@ -85,7 +85,9 @@ export function runSmoke(app: string, { program, args }: Runtime, file: string):
     passed: number;
     failures: { check: string; error: string }[];
   };
-  const lines = failures.map(({ check, error }) => `${file}: ${check}: ${firstLine(error)}`);
+  const lines = failures.map(
+    ({ check, error }) => `${file}: ${check}: ${error.replaceAll('\n', ' ').slice(0, 300)}`,
+  );
   return { passed, failed: lines.length, skipped: 0, failures: lines };
 }
 

@@ -148,7 +148,7 @@ export function checksOf(governed, OpenAI, Keyv) {
       await assert.rejects(openai.chat.completions.create(HELLO), OpenAI.RateLimitError);
     },
 
-    async 'over the network: a call, a stream, one cut, one left, and a connection refused'() {
+    async 'over the network: a call, a stream, one cut, one left'() {
       let connection;
       const server = createServer((request, response) => {
         const streamed = request.url.includes('stream');
@@ -192,10 +192,19 @@ export function checksOf(governed, OpenAI, Keyv) {
         server.close();
         await once(server, 'close');
       }
+    },
 
-      const refused = open('json');
-      await assert.rejects(refused.openai.chat.completions.create(HELLO), { message: 'Connection error.' });
-      assert.equal(await used(refused.budget), 0);
+    async 'a connection that is refused is refunded'() {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address();
+      server.close();
+      await once(server, 'close');
+      const budget = new Budget(TOKENS);
+      const baseURL = `http://127.0.0.1:${port}`;
+      const openai = new GovernedOpenAI({ apiKey: 'test', baseURL, budget, maxRetries: 0 });
+      await assert.rejects(openai.chat.completions.create(HELLO), { message: 'Connection error.' });
+      assert.equal(await used(budget), 0);
     },
 
     async 'a Keyv instance in memory'() {
