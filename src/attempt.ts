@@ -218,12 +218,16 @@ const BEFORE_CONNECTION: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** How Deno says the same: its errors have no code. */
+const BEFORE_CONNECTION_ON_DENO = /: client error \(Connect\)(:|$)/;
+
 function isNeverConnected(error: unknown): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
     if (cause instanceof AggregateError)
       return cause.errors.length > 0 && cause.errors.every(isNeverConnected);
     if ('code' in cause && typeof cause.code === 'string' && BEFORE_CONNECTION.has(cause.code)) return true;
     if ('syscall' in cause && cause.syscall === 'connect') return true;
+    if (BEFORE_CONNECTION_ON_DENO.test(cause.message)) return true;
   }
   return false;
 }
