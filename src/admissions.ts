@@ -94,7 +94,7 @@ export class Admissions {
     const entered = this.#pacing.enter<OpenReservation>({
       priority: call.caller.priority ?? PRIORITY,
       signal: signal ?? undefined,
-      get counters() {
+      counters: () => {
         const waitedFor = asked(usage).filter(({ limit }) => isWaitedFor(limit));
         return waitedFor.filter(asksAnything).map(counterOf);
       },

@@ -11,6 +11,8 @@ export class Line {
   readonly counter: string | undefined;
   /** A turn is under way. */
   isRunning = false;
+  /** Turns in a row that came in time for its first, and too late: others were faster. */
+  racesLost = 0;
   /** A turn was called for and has not begun. */
   isCalled = false;
   /** Room may have been made then, by `performance.now()`: what was known before is not to be relied on. */

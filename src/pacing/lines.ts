@@ -5,10 +5,12 @@ import type { Applicant, Waiter } from './waiter.ts';
 
 /**
  * A line wakes up to this share of its sleep later, and at most so many milliseconds: workers that share a counter are
- * told the same moment, and would all try at once.
+ * told the same moment, and would all try at once. With each time that others were faster it is twice as much, so that
+ * of many workers not all ask for each room that there is.
  */
 const JITTER_SHARE = 0.1;
 const MAX_JITTER = 50;
+const MAX_JITTER_LOST = 500;
 
 /**
  * The lines of those who wait, one for each counter that denied somebody and one for a slot, and whose turn it is: the
@@ -44,7 +46,7 @@ export class Lines {
   /** The line that one who arrives has to join before it has tried. */
   lineBefore(applicant: Applicant<unknown>, gate: Gate | undefined): Line | undefined {
     if (this.#lines.size > 0) {
-      for (const counter of applicant.counters) {
+      for (const counter of applicant.counters()) {
         const line = this.#lines.get(counter);
         if (line !== undefined) return line;
       }
@@ -120,8 +122,12 @@ export class Lines {
     if (line.isRunning) return;
     line.isRunning = true;
     line.alarm.clear();
+    const { first } = line;
+    const isDue = first !== undefined && first.readyAt > -Infinity && first.readyAt <= performance.now();
     await this.#drain(line);
     line.isRunning = false;
+    if (line.first !== first) line.racesLost = 0;
+    else if (isDue && !this.#stalled.has(line)) line.racesLost++;
     if (line.first !== undefined) this.#rest(line);
     this.serveStalled();
   }
@@ -152,7 +158,7 @@ export class Lines {
 
   /** Another line that has one before it, for a counter that it counts on too. */
   #lineAhead(waiter: Waiter): Line | undefined {
-    for (const counter of waiter.applicant.counters) {
+    for (const counter of waiter.applicant.counters()) {
       const line = this.#lines.get(counter);
       if (line !== waiter.line && line?.first?.goesBefore(waiter)) return line;
     }
@@ -182,7 +188,8 @@ export class Lines {
       line.call();
       return;
     }
-    const jitter = this.#random() * Math.min(sleep * JITTER_SHARE, MAX_JITTER);
+    const usual = Math.min(sleep * JITTER_SHARE, MAX_JITTER);
+    const jitter = this.#random() * Math.min(usual * 2 ** line.racesLost, MAX_JITTER_LOST);
     line.alarm.set(Math.min(first.readyAt + jitter, first.deadline));
   }
 }

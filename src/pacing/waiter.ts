@@ -21,8 +21,8 @@ export interface Applicant<T> {
   /** 0, first, to 9, last. */
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
-  /** Ids of the counters that it counts on and waits for. */
-  readonly counters: readonly string[];
+  /** Ids of the counters that it counts on and waits for. Asked only where anybody waits. */
+  counters(): readonly string[];
   /** Whether it takes one of the slots for calls under way, until `Pacing.leave()`. */
   readonly slot: boolean;
   /**

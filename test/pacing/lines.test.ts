@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { randomNumbers } from '../workers/calls.ts';
 import { type Asked, Bucket, DeniedBy, Scene } from './scene.ts';
 
 beforeEach(() => {
@@ -186,7 +187,28 @@ describe('workers that share a counter', () => {
     expect(scene.now).toBeLessThan(40 + 4 + 10);
     await finish(scene);
   });
+
+  test('let each other try: of many, most do not ask for each room that there is', async () => {
+    const rate = 40;
+    const bucket = new Bucket(10, rate);
+    bucket.add(-10);
+    const random = randomNumbers(1);
+    const workers = Array.from({ length: 20 }, () => new Scene({ maxWait: 1e6 }, { bucket }, random));
+    for (const scene of workers) {
+      for (let i = 0; i < 12; i++) scene.enter(String(i), { latency: 2 });
+    }
+    await pass(2);
+    const firstTries = tries(workers);
+    expect(firstTries).toBe(240);
+    await pass((240 * 1_000) / rate + 500);
+    expect(workers.map(({ admitted }) => admitted.length)).toEqual(workers.map(() => 12));
+    expect((tries(workers) - firstTries) / 240).toBeLessThan(9);
+  });
 });
+
+function tries(scenes: readonly Scene[]): number {
+  return scenes.reduce((sum, { tries }) => sum + tries.length, 0);
+}
 
 describe('a call that counts on several counters', () => {
   test('waits for the one that takes longest, then for the next, and keeps its place', async () => {

@@ -60,7 +60,7 @@ async function play(
   try {
     const a = new Bucket(capacity, rate);
     const b = new Bucket(capacity, rate);
-    const scene = new JudgedScene(pacing, { a, b }, Math.random);
+    const scene = new JudgedScene(pacing, { a, b }, () => 0.1);
     const pass = async (milliseconds: number) => {
       await vi.advanceTimersByTimeAsync(0);
       for (let left = milliseconds; left > 0; left -= MOMENT) {

@@ -118,7 +118,7 @@ export class Scene {
       priority,
       signal: asked.signal,
       slot,
-      counters: Object.keys(of),
+      counters: () => Object.keys(of),
       attempt: (waitedMs) => {
         this.tries.push(name);
         return latency === undefined ? attempt(waitedMs) : answered(latency, () => attempt(waitedMs));
