@@ -33,7 +33,7 @@ describe('the bundle of a Worker', () => {
     expect(bundle.chunks.filter((chunk) => chunk.packages.has('@pydantic/genai-prices'))).toHaveLength(1);
   });
 
-  test('has no more than these packages, and no more of ours than 150 kB', () => {
+  test('has no more than these packages, and no more of ours than 180 kB', () => {
     const sizes = new Map<string, number>();
     for (const { packages } of bundle.chunks.filter((chunk) => chunk.main)) {
       for (const [name, bytes] of packages) sizes.set(name, (sizes.get(name) ?? 0) + bytes);
@@ -41,6 +41,7 @@ describe('the bundle of a Worker', () => {
     const known = [
       '',
       '@noble/hashes',
+      'bottleneck',
       'eventemitter3',
       'leven',
       'openai',
@@ -48,7 +49,7 @@ describe('the bundle of a Worker', () => {
       'temporal-utils',
     ];
     expect([...sizes.keys()].sort()).toEqual(known);
-    expect(sizes.get('')).toBeLessThan(150_000);
+    expect(sizes.get('')).toBeLessThan(180_000);
   });
 });
 
