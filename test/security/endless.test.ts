@@ -27,7 +27,7 @@ async function read(name: string, megabytes: number): Promise<Told> {
  */
 const EVENT = 100;
 const ANSWER = 200;
-const LITTLE = 3;
+const LITTLE = 6;
 
 test.concurrent.each([
   ['a line without end', 1_024, EVENT],
