@@ -107,11 +107,11 @@ export class Pacing {
 
   /** Lets one wait that has not tried. */
   #queue(waiter: Waiter, line: Line): Promise<unknown> {
-    const { maxQueued, maxWait } = this.#options;
+    const { maxQueued } = this.#options;
     const { applicant, gate } = waiter;
     const opensTooLate = line.counter === undefined && (gate?.opensAt ?? 0) > waiter.deadline;
     if (!applicant.canFit()) void waiter.refuseWith(() => applicant.denialUntried());
-    else if (maxWait === 0 || this.#waiting >= maxQueued || opensTooLate) this.#refuse(waiter, line);
+    else if (this.#waiting >= maxQueued || opensTooLate) this.#refuse(waiter, line);
     else this.#join(waiter, line);
     return waiter.ended;
   }
@@ -188,12 +188,10 @@ export class Pacing {
     waiter.refuse(waiter.applicant.signal?.reason);
   }
 
-  /** Its time is over. One that may fit by now has a last try. */
+  /** Its time is over. The first of a line has a last try, if it is not trying already. */
   #expire(waiter: Waiter): void {
     const { line } = waiter;
-    if (line === undefined || waiter.isTrying) return;
-    const isDue = line.first === waiter && waiter.readyAt <= performance.now();
-    if (isDue) void this.#lines.serve(line);
+    if (line?.first === waiter) void this.#lines.serve(line);
     if (!waiter.isTrying && waiter.line !== undefined) this.#refuse(waiter, waiter.line);
   }
 

@@ -51,7 +51,7 @@ export class Lines {
         if (line !== undefined) return line;
       }
     }
-    return gate === undefined || (gate.isOpen && this.#stalled.size === 0) ? undefined : this.slotLine;
+    return gate === undefined || gate.isOpen ? undefined : this.slotLine;
   }
 
   lineOf(counter: string): Line {
@@ -127,7 +127,7 @@ export class Lines {
     await this.#drain(line);
     line.isRunning = false;
     if (line.first !== first) line.racesLost = 0;
-    else if (isDue && !this.#stalled.has(line)) line.racesLost++;
+    else if (isDue) line.racesLost++;
     if (line.first !== undefined) this.#rest(line);
     this.serveStalled();
   }
@@ -177,7 +177,7 @@ export class Lines {
 
   /** Lets a line sleep until its first may fit. */
   #rest(line: Line): void {
-    if (line.isRunning || line.isCalled) return;
+    if (line.isCalled) return;
     const first = this.#stalled.has(line) ? line.firstWithoutSlot : line.first;
     if (first === undefined) {
       line.alarm.clear();
@@ -190,6 +190,6 @@ export class Lines {
     }
     const usual = Math.min(sleep * JITTER_SHARE, MAX_JITTER);
     const jitter = this.#random() * Math.min(usual * 2 ** line.racesLost, MAX_JITTER_LOST);
-    line.alarm.set(Math.min(first.readyAt + jitter, first.deadline));
+    line.alarm.set(first.readyAt + jitter);
   }
 }

@@ -104,6 +104,24 @@ describe('poke', () => {
   });
 });
 
+describe('a call that is denied by another counter than it waited for', () => {
+  test('tries again at once if room was made there during its try', async () => {
+    const a = still();
+    const b = still(20_000);
+    const scene = new Scene({}, { a, b });
+    scene.enter('both', { of: { a: 1, b: 1 }, latency: 20 });
+    await pass(20);
+    b.add(1);
+    scene.pacing.poke(['b']);
+    while (scene.tries.length < 2) await pass(1);
+    await pass(15);
+    a.add(1);
+    scene.pacing.poke(['a']);
+    await pass(100);
+    expect(scene.admitted).toEqual(['both']);
+  });
+});
+
 describe('who comes after the first', () => {
   /** One that was denied, and goes after one that never will fit, fails, or leaves; then room is made. */
   async function second(asked: Asked, leave?: () => void): Promise<Scene> {

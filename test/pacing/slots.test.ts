@@ -147,11 +147,14 @@ describe('maxConcurrent', () => {
     expect(scene.admitted).toEqual(['one', 'three']);
   });
 
-  test.each([{ maxQueued: 0 }, { maxWait: 0 }])('nobody waits with %o', async (options) => {
+  test.each([
+    [{ maxQueued: 0 }, 0],
+    [{ maxWait: 0 }, 1],
+  ])('nobody waits with %o', async (options, within) => {
     const scene = new Scene({ maxConcurrent: 1, ...options }, { bucket: full() });
     scene.enter('one');
     scene.enter('two');
-    await pass(0);
+    await pass(within);
     expect(scene.errorOf('two')).toEqual(new DeniedBy('concurrent calls, 1 of 1'));
   });
 
@@ -183,7 +186,60 @@ describe('maxConcurrent', () => {
   });
 });
 
+describe('the better first has the slot', () => {
+  test('when the one that took it is denied, and the next of its line is worse', async () => {
+    const empty = new Bucket(1, 1);
+    empty.add(-1);
+    const bucket = new Bucket(2, 10);
+    bucket.add(-2);
+    const scene = new Scene({ maxConcurrent: 1 }, { bucket, empty, other: full() });
+    scene.enter('a1', { of: { bucket: 1 } });
+    scene.enter('a2', { of: { bucket: 1 }, priority: 8 });
+    scene.enter('a0', { of: { bucket: 1, empty: 1 }, priority: 4 });
+    scene.enter('holder', { of: { other: 1 } });
+    scene.enter('slot', { of: { other: 1 }, priority: 6 });
+    await pass(300);
+    for (let i = 0; i < 3; i++) {
+      scene.pacing.leave();
+      await pass(0);
+    }
+    expect(scene.admitted).toEqual(['holder', 'a1', 'slot', 'a2']);
+    scene.pacing.leave();
+    await pass(2_000);
+    expect(scene.admitted.at(-1)).toBe('a0');
+  });
+
+  test('when it came free while one that needs none tried', async () => {
+    const bucket = new Bucket(2, 10);
+    bucket.add(-2);
+    const scene = new Scene({ maxConcurrent: 1 }, { bucket, other: full() });
+    scene.enter('holder', { of: { other: 1 } });
+    scene.enter('needs none', { slot: false, latency: 40 });
+    await pass(40);
+    scene.enter('needs one', { priority: 4 });
+    await pass(60);
+    const { length } = scene.tries;
+    while (scene.tries.length === length) await pass(1);
+    expect(scene.tries.at(-1)).toBe('needs none');
+    scene.pacing.leave();
+    expect(scene.admitted).toEqual(['holder']);
+    await pass(200);
+    expect(scene.admitted).toEqual(['holder', 'needs none', 'needs one']);
+  });
+});
+
 describe('minTime', () => {
+  test('holds no timer for one that has left', async () => {
+    const scene = new Scene({ minTime: 100 }, { bucket: full() });
+    const leaving = new AbortController();
+    scene.enter('one');
+    scene.enter('two', { signal: leaving.signal });
+    leaving.abort('gone');
+    expect(vi.getTimerCount()).toBe(0);
+    await pass(0);
+    expect(scene.errorOf('two')).toBe('gone');
+  });
+
   test('is between the starts of calls', async () => {
     const scene = new Scene({ minTime: 100 }, { bucket: full() });
     for (let i = 0; i < 4; i++) scene.enter(`call-${i}`);

@@ -123,6 +123,20 @@ describe('a call that does not fit', () => {
     expectAdmitted(scene, 'one', 140);
   });
 
+  test('is refused if that try is denied, though room may have been made meanwhile', async () => {
+    const bucket = emptied(10);
+    const scene = new Scene({ maxWait: 130 }, { bucket });
+    scene.enter('one', { latency: 40 });
+    await pass(125);
+    expect(scene.tries).toHaveLength(2);
+    bucket.add(-1);
+    await pass(25);
+    scene.pacing.poke();
+    await pass(50);
+    expect(scene.errorOf('one')).toEqual(new DeniedBy('bucket'));
+    expect(scene.pacing.waiting).toBe(0);
+  });
+
   test('waits for longer than a timer can', async () => {
     const month = 30 * 86_400_000;
     const bucket = new Bucket(1, 1_000 / month);
@@ -134,6 +148,25 @@ describe('a call that does not fit', () => {
     expect(scene.tries).toHaveLength(1);
     await pass(1_000 + TURN);
     expectAdmitted(scene, 'one', month);
+  });
+});
+
+describe('a line that is empty', () => {
+  test('is gone: who comes then is admitted at once', async () => {
+    const scene = new Scene({}, { bucket: emptied(10) });
+    scene.enter('one');
+    await pass(1_000);
+    expect(scene.admitted).toEqual(['one']);
+    expect(scene.pacing.enter(scene.applicant('two', {}))).toBe(0);
+  });
+
+  test('has no timer, whoever leaves it', () => {
+    const scene = new Scene({}, { bucket: emptied(10) });
+    const leaving = new AbortController();
+    scene.enter('one', { signal: leaving.signal });
+    expect(vi.getTimerCount()).toBeGreaterThan(0);
+    leaving.abort('gone');
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 
@@ -236,6 +269,9 @@ describe('those who wait', () => {
     await pass(0);
     expectRefused(scene, 'four', 0, new DeniedBy('other'));
     expect(scene.tries).toEqual(['one', 'four']);
+    await pass(90);
+    // Others take what the first waits for: it waits on.
+    scene.buckets['bucket']?.add(-0.5);
     await pass(1_000);
     expect(scene.admitted).toEqual(['one', 'two']);
   });
