@@ -54,8 +54,8 @@ const IMPORTS = entries.map((entry, i) => `export * as entry${i} from '${entry}'
  *
  * @returns what the compiler says; empty if it is content
  */
-export function compileApp(folder: string, resolution: Resolution): string {
-  return compile(folder, resolution, `app-${resolution}.mts`, `${APP}\n${IMPORTS}\n`);
+export function compileApp(folder: string, resolution: Resolution, kind: 'mts' | 'cts' = 'mts'): string {
+  return compile(folder, resolution, `app-${resolution}.${kind}`, `${APP}\n${IMPORTS}\n`);
 }
 
 /** Compiles a source of its own, likewise. */
