@@ -28,6 +28,7 @@ import {
 import type { OpenReservation, OpenReservationInfo, Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
 import { WatchedStore } from './stores/watched.ts';
+import { Upstream } from './upstream/upstream.ts';
 import { type Usage, type UsageInput, usageOf } from './usage.ts';
 
 /** What `reserve()` takes. */
@@ -60,6 +61,7 @@ export class Budget {
   readonly #disconnected: (cause: unknown) => void;
   readonly #calls: CallAdmissions;
   readonly #background: Background;
+  readonly #upstream: Upstream | undefined;
 
   constructor(options: BudgetOptions = {}) {
     this.#given = options;
@@ -75,7 +77,17 @@ export class Budget {
     this.#admissions = new Admissions(this.#options, this.#clock, this.#ledger, this.#events);
     this.#estimator = new Estimator(completion, prices, this.#clock.now);
     this.#background = new Background(this.#ledger, this.#estimator, this.#events);
-    this.#calls = new CallAdmissions(this.#options, this.#policy, this.#estimator, this.#admissions);
+    const { maxWait } = this.#options.pacing;
+    const changed = () => this.#admissions.poke();
+    const context = { store: watched, clock: this.#clock, maxWait, failed, changed };
+    this.#upstream = this.#options.upstream === 'observe' ? new Upstream(context) : undefined;
+    this.#calls = new CallAdmissions(
+      this.#options,
+      this.#policy,
+      this.#estimator,
+      this.#admissions,
+      this.#upstream,
+    );
   }
 
   /** Loads token tables and prices ahead of the first call: those of the models given, or of all current ones. */
@@ -148,14 +160,14 @@ export class Budget {
   }
 
   /**
-   * How every limit stands for a counter key, those of its plan too.
+   * How every limit stands for a counter key, those of its plan too, and the API's own as far as they are known.
    *
    * @param key default: the budget's own key
    * @param caller `plan`: default: the budget's
    */
   async usage(key?: string, { plan }: Pick<Caller, 'plan'> = {}): Promise<LimitUsage[]> {
     const own = this.#policy.ownKey(key);
-    const limits = await this.#policy.limitsFor(own, plan);
+    const limits = [...(await this.#policy.limitsFor(own, plan)), ...(this.#upstream?.limits ?? [])];
     const { charges, values, now } = await this.#ledger.read('read', (now) => standingsOf(limits, own, now));
     return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
   }
