@@ -34,11 +34,15 @@ export class Drift {
   #ahead = 0;
   #most = 0;
   /** From where the difference grows: the first answer, or a time when nothing was used. */
-  #base: { readonly value: number; readonly ahead: number } | undefined;
+  #base: { readonly value: number; readonly ahead: number; readonly unseen: number } | undefined;
   /** Sums of what was counted since, squared, and multiplied by how much farther ahead the bucket was. */
   #squares = 0;
   #products = 0;
-  #amount = 0;
+  /** What of it calls on their way before the base may have made. */
+  #doubt = 0;
+  /** Sums of what the attempts were counted at, and of what the bucket lacked with them. */
+  #amounts = 0;
+  #used = 0;
 
   /** Notes where an attempt found the counter, of a bucket that fills in `periodMs`. */
   mark(value: number, amount: number, at: number, periodMs: number): Mark {
@@ -64,12 +68,14 @@ export class Drift {
     this.#most += (ahead + unseen - this.#most) / averaged;
     const empty = at - EPOCH;
     // Where only the bucket was empty meanwhile, what it took until then is not known.
-    if (this.#base === undefined) this.#base = { value, ahead };
-    else if (this.#base.value < empty) this.#base = { value: empty, ahead: 0 };
-    else if (this.#base.value + this.#base.ahead < empty) this.#base = { value, ahead };
+    if (this.#base === undefined) this.#base = { value, ahead, unseen };
+    else if (this.#base.value < empty) this.#base = { value: empty, ahead: 0, unseen: 0 };
+    else if (this.#base.value + this.#base.ahead < empty) this.#base = { value, ahead, unseen };
     const counted = value - this.#base.value;
+    this.#doubt += this.#base.unseen ** 2;
     this.#squares += counted ** 2;
-    this.#amount += (amount - this.#amount) / averaged;
+    this.#amounts += amount;
+    this.#used += refilledAt - empty;
     this.#products += counted * (ahead - this.#base.ahead);
   }
 
@@ -91,13 +97,15 @@ export class Drift {
 
   /**
    * What the API took for each one that was counted: a line through the differences, from 1 as long as they are not more
-   * than a single call makes them; and less than 1 only beyond what all calls on their way could make them.
+   * than a single call makes them; and less than 1 only beyond what all calls on their way could make them. No more than
+   * the bucket lacks has been taken.
    */
   get ratio(): number {
     if (this.#squares === 0) return 1;
-    const single = (BELIEVED * this.#amount) ** 2;
-    const all = this.#products > 0 ? 0 : this.#answers * (this.#most - this.#ahead) ** 2;
-    return Math.max(0, 1 + this.#products / (this.#squares + single + all));
+    const single = (BELIEVED * this.#amounts) / this.#answers;
+    const all = this.#products > 0 ? 0 : this.#doubt;
+    const slope = this.#products / (this.#squares + single ** 2 + all);
+    return Math.max(0, Math.min(1 + slope, this.#used / this.#amounts));
   }
 
   /** The counter was moved: what was seen before counts no more. */
@@ -108,6 +116,8 @@ export class Drift {
     this.#base = undefined;
     this.#squares = 0;
     this.#products = 0;
-    this.#amount = 0;
+    this.#doubt = 0;
+    this.#amounts = 0;
+    this.#used = 0;
   }
 }

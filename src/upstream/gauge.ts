@@ -24,7 +24,7 @@ const MOST_ANSWERS = 1_024;
 /** What the API may take for one of our units; beyond it something else is wrong. */
 const LEAST_FACTOR = 1 / 16;
 const MOST_FACTOR = 16;
-/** A first answer that says more or less than so many times our estimate shows the use of others. */
+/** Of a first answer no more, or less, is believed: others use the account. */
 const PLAUSIBLE = 4;
 /** How much of what the answers show of the factor it is changed by; and the most that is believed of them. */
 const GAIN = 0.5;
@@ -94,9 +94,9 @@ export class Gauge {
   learn(reading: RateReading, usage: Usage): void {
     const { max, remaining } = reading;
     if (this.#answers === 0 && this.#unit === 'tokens' && usage.promptTokens > 0) {
-      // No less than what the call took is used: more may be that of others.
-      const most = (max - remaining) / usage.promptTokens;
-      if (most >= 1 / PLAUSIBLE && most <= PLAUSIBLE) this.#factor = most < 1 ? most : Math.sqrt(most);
+      // As if the call was alone: too much rather than too little.
+      const factor = (max - remaining) / usage.promptTokens;
+      this.#factor = Math.min(PLAUSIBLE, Math.max(1 / PLAUSIBLE, factor));
     }
     this.#period.learn(reading);
     this.#answers = Math.min(this.#answers + 1, MOST_ANSWERS);
