@@ -15,6 +15,9 @@ export interface Mark {
 /** Differences are averaged over about so many answers. */
 const AVERAGED = 4;
 
+/** Milliseconds by which sums of the same may differ. */
+const EXACT = 0.01;
+
 /** So many calls must have been counted since for half of what they show of the factor to be believed. */
 const BELIEVED = 5;
 
@@ -67,10 +70,9 @@ export class Drift {
     this.#ahead += (ahead - this.#ahead) / averaged;
     this.#most += (ahead + unseen - this.#most) / averaged;
     const empty = at - EPOCH;
-    // Where only the bucket was empty meanwhile, what it took until then is not known.
-    if (this.#base === undefined) this.#base = { value, ahead, unseen };
-    else if (this.#base.value < empty) this.#base = { value: empty, ahead: 0, unseen: 0 };
-    else if (this.#base.value + this.#base.ahead < empty) this.#base = { value, ahead, unseen };
+    // The counter was empty before the call, and so was the bucket: what others had used makes it look as if it took more.
+    if (value - amount <= empty + EXACT) this.#base = { value: empty, ahead: 0, unseen: 0 };
+    this.#base ??= { value, ahead, unseen };
     const counted = value - this.#base.value;
     this.#doubt += this.#base.unseen ** 2;
     this.#squares += counted ** 2;

@@ -90,15 +90,16 @@ export class Gauge {
    * Learns how large the bucket is, and how fast it fills.
    *
    * @param usage the estimate of the call
+   * @param accepted the call is counted in the bucket
    */
-  learn(reading: RateReading, usage: Usage): void {
+  learn(reading: RateReading, usage: Usage, accepted: boolean): void {
     const { max, remaining } = reading;
-    if (this.#answers === 0 && this.#unit === 'tokens' && usage.promptTokens > 0) {
+    if (accepted && this.#answers === 0 && this.#unit === 'tokens' && usage.promptTokens > 0) {
       // As if the call was alone: too much rather than too little.
       const factor = (max - remaining) / usage.promptTokens;
       this.#factor = Math.min(PLAUSIBLE, Math.max(1 / PLAUSIBLE, factor));
     }
-    this.#period.learn(reading);
+    if (accepted) this.#period.learn(reading);
     this.#answers = Math.min(this.#answers + 1, MOST_ANSWERS);
     this.#compile(max);
   }

@@ -65,14 +65,21 @@ export class ObservedModel {
   /** Learns from an answer of the API. True if that tells what the limits are, or that there are none. */
   answered(response: Response, { reservedAt, usage }: OpenReservation, marks: Marks | undefined): boolean {
     const readings = readRates(response.headers);
-    if (readings !== undefined) this.#learn(readings, reservedAt, usage, marks);
+    const isAccepted = response.status !== 429;
+    if (readings !== undefined) this.#learn(readings, isAccepted, reservedAt, usage, marks);
     else if (response.ok) for (const unit of UNITS) this.#gauges[unit].forget();
     const pause = readPause(response.status, response.headers);
     if (pause !== undefined) this.#hold(pause, readings);
     return readings !== undefined || response.status < 500;
   }
 
-  #learn(readings: RateReadings, reservedAt: number, usage: Usage, marks: Marks | undefined): void {
+  #learn(
+    readings: RateReadings,
+    isAccepted: boolean,
+    reservedAt: number,
+    usage: Usage,
+    marks: Marks | undefined,
+  ): void {
     let isNew = false;
     for (const unit of UNITS) {
       const reading = readings[unit];
@@ -82,7 +89,7 @@ export class ObservedModel {
       // What the first answers have used is not counted yet.
       const isUncounted = gauge.limit === undefined && marks?.[unit] === undefined;
       const max = gauge.limit?.max;
-      gauge.learn(reading, usage);
+      gauge.learn(reading, usage, isAccepted);
       const mark = marks?.[unit];
       if (isUncounted) this.#raise(gauge, gauge.refilledAt(reading, reservedAt));
       if (mark === undefined || mark.at < this.#movedAt || max !== reading.max || this.#isMoving) continue;

@@ -18,6 +18,7 @@ export class RefillPeriod {
     return usual ?? this.#most;
   }
 
+  /** Of a request that was accepted. */
   learn({ max, remaining, resetMs, periodMs }: RateReading): void {
     if (periodMs !== undefined) {
       this.#narrow(periodMs, periodMs);
