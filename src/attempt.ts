@@ -17,6 +17,7 @@ import { ShownHeaders } from './responses/shown-headers.ts';
 import { tapBody } from './responses/tap-body.ts';
 import { headersOfReservation } from './standing.ts';
 import { StreamLimit } from './stream-limit.ts';
+import type { UpstreamCall } from './upstream/upstream.ts';
 import type { Usage } from './usage.ts';
 
 /** Members of a JSON response that tell what was used. */
@@ -34,6 +35,7 @@ export class Attempt {
   readonly #model: Model;
   readonly #estimate: Estimate;
   readonly #reservation: OpenReservation;
+  readonly #upstream: UpstreamCall | undefined;
   readonly #hideUsage: boolean;
   /** HTTP status of the answer, once there is one. */
   #status: number | undefined;
@@ -50,6 +52,7 @@ export class Attempt {
     this.#model = admitted.model;
     this.#estimate = admitted.estimate;
     this.#reservation = admitted.reservation;
+    this.#upstream = admitted.upstream;
     this.#hideUsage = hideUsage;
   }
 
@@ -64,6 +67,7 @@ export class Attempt {
       else this.#stand();
       throw error;
     }
+    this.#upstream?.answered(response);
     this.#answered(response);
     this.#show(response);
     return response;
@@ -76,6 +80,7 @@ export class Attempt {
 
   #close(usage: Usage | undefined, source: SettlementSource): void {
     this.#outcome = { usage, status: this.#status };
+    this.#upstream?.ended();
     this.#reservation.close(usage, source, this.#status);
     this.#shown?.set(this.#headers());
   }

@@ -14,8 +14,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['attempt.ts', 'changed-body.ts', 'retrieval.ts'],
   ['stream-limit.ts'],
   ['budget.ts'],
-  ['call-admissions.ts', 'background.ts'],
-  ['admissions.ts'],
+  ['accounts.ts', 'call-admissions.ts', 'background.ts'],
+  ['admissions.ts', 'upstream/'],
   [
     'options.ts',
     'policy.ts',

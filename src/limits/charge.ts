@@ -1,5 +1,4 @@
-import { checkKey, isFiniteNumber } from '../checks.ts';
-import { BudgetOptionError } from '../errors.ts';
+import { checkKey } from '../checks.ts';
 import { guarded } from '../guarded.ts';
 import { safeKey } from '../safe-key.ts';
 import type { Unit, Usage } from '../usage.ts';
@@ -32,7 +31,7 @@ export function chargeOf(limit: CompiledLimit, call: Call, key: string, usage: U
   const countedFor = keyOf(limit, call, key);
   const bounds = limit.window.at(now);
   const weight = limit.weight(call.model);
-  const counted = limit.count === undefined ? undefined : countOf(limit, limit.count(call));
+  const counted = limit.count?.(call, usage);
   return {
     limit,
     key: countedFor,
@@ -79,12 +78,6 @@ export function settledFor(charge: Charge, outcome: Outcome): number {
   if (counts === undefined) return chargedFor(charge, outcome.usage);
   if (!counts) return 0;
   return outcome.usage === undefined ? charge.requested : chargedFor(charge, outcome.usage);
-}
-
-function countOf({ name, unit }: CompiledLimit, count: unknown): number {
-  if (!isFiniteNumber(count) || count < 0)
-    throw new BudgetOptionError(`count(call) of limit ${name}`, 'a finite number >= 0', count);
-  return unit === 'cost' ? count : Math.ceil(count);
 }
 
 /** Keys made last, by limit and counter key: making and hashing a long text costs more than finding it. */

@@ -56,8 +56,14 @@ export function denialOf(
   return {
     error: new QuotaExceeded({ ...state, requested, plan: planName(call), retryAfterMs, reason }, body, sent),
     counter: counterOf(charge),
-    waitMs: refused.every(({ charge: { limit } }) => limit.onExceeded === 'wait') ? retryAfterMs : undefined,
+    waitMs: refused.every(({ charge: { limit } }) => limit.onExceeded === 'wait')
+      ? waitOf(charge.limit, retryAfterMs)
+      : undefined,
   };
+}
+
+function waitOf({ retryMs = Infinity }: CompiledLimit, retryAfterMs: number | undefined): number | undefined {
+  return retryAfterMs === undefined ? undefined : Math.min(retryAfterMs, retryMs);
 }
 
 function refusalOf(charge: Charge, value: number | undefined, now: number): Refusal {
