@@ -177,7 +177,6 @@ export class Lines {
 
   /** Lets a line sleep until its first may fit. */
   #rest(line: Line): void {
-    if (line.isCalled) return;
     const first = this.#stalled.has(line) ? line.firstWithoutSlot : line.first;
     if (first === undefined) {
       line.alarm.clear();

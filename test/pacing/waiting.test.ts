@@ -260,6 +260,15 @@ describe('those who wait', () => {
     await pass(1_000);
   });
 
+  test('fail with what making their denial fails with', async () => {
+    const scene = new Scene({ maxQueued: 1 }, { bucket: emptied(10) });
+    scene.enter('one');
+    const away = new Error('the store is away');
+    const applicant = { ...scene.applicant('two', {}), denialUntried: () => Promise.reject(away) };
+    await expect(scene.pacing.enter(applicant)).rejects.toBe(away);
+    await pass(1_000);
+  });
+
   test('are no more than maxQueued', async () => {
     const scene = new Scene({ maxQueued: 2 }, { bucket: emptied(10), other: emptied(10) });
     for (const name of ['one', 'two', 'three']) scene.enter(name);
