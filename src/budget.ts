@@ -1,3 +1,4 @@
+import { Accounts } from './accounts.ts';
 import { Admissions } from './admissions.ts';
 import { Background } from './background.ts';
 import { type Admitted, CallAdmissions } from './call-admissions.ts';
@@ -12,10 +13,8 @@ import { type BudgetEvent, type BudgetEvents, Events } from './events.ts';
 import { type Explanation, explanationOf, partsOf } from './explain.ts';
 import { Ledger } from './ledger.ts';
 import type { Call, Caller } from './limits/call.ts';
-import { type Charge, standing } from './limits/charge.ts';
 import type { BudgetHeaders } from './limits/headers.ts';
-import type { CompiledLimit } from './limits/limit.ts';
-import { type LimitUsage, limitUsage } from './limits/state.ts';
+import type { LimitUsage } from './limits/state.ts';
 import { type BudgetOptions, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
 import { Policy } from './policy.ts';
 import {
@@ -28,6 +27,7 @@ import {
 import type { OpenReservation, OpenReservationInfo, Reservation } from './reservation.ts';
 import { counterStore } from './stores/from-keyv.ts';
 import { WatchedStore } from './stores/watched.ts';
+import { Upstream } from './upstream/upstream.ts';
 import { type Usage, type UsageInput, usageOf } from './usage.ts';
 
 /** What `reserve()` takes. */
@@ -62,6 +62,7 @@ export class Budget {
   readonly #disconnected: (cause: unknown) => void;
   readonly #calls: CallAdmissions;
   readonly #background: Background;
+  readonly #accounts: Accounts;
 
   constructor(options: BudgetOptions = {}) {
     this.#given = options;
@@ -76,10 +77,19 @@ export class Budget {
     this.#policy = new Policy(this.#options.policy, this.#clock.now);
     this.#admissions = new Admissions(this.#options, this.#clock, this.#ledger, this.#events);
     this.#estimator = new Estimator(completion, prices, this.#clock.now);
-    this.#background = new Background(this.#ledger, this.#estimator, this.#events, () =>
-      this.#admissions.poke(),
+    const poke = () => this.#admissions.poke();
+    this.#background = new Background(this.#ledger, this.#estimator, this.#events, poke);
+    const { maxWait } = this.#options.pacing;
+    const context = { store: watched, clock: this.#clock, maxWait, failed, changed: poke };
+    const upstream = this.#options.upstream === 'observe' ? new Upstream(context) : undefined;
+    this.#accounts = new Accounts(this.#ledger, this.#policy, upstream, this.#clock.now, storeTimeout);
+    this.#calls = new CallAdmissions(
+      this.#options,
+      this.#policy,
+      this.#estimator,
+      this.#admissions,
+      upstream,
     );
-    this.#calls = new CallAdmissions(this.#options, this.#policy, this.#estimator, this.#admissions);
   }
 
   /** Loads token tables and prices ahead of the first call: those of the models given, or of all current ones. */
@@ -156,16 +166,13 @@ export class Budget {
   }
 
   /**
-   * How every limit stands for a counter key, those of its plan too.
+   * How every limit stands for a counter key, those of its plan too, and the API's own as far as they are known.
    *
    * @param key default: the budget's own key
    * @param caller `plan`: default: the budget's
    */
   async usage(key?: string, { plan }: Pick<Caller, 'plan'> = {}): Promise<LimitUsage[]> {
-    const own = this.#policy.ownKey(key);
-    const limits = await this.#policy.limitsFor(own, plan);
-    const { charges, values, now } = await this.#ledger.read('read', (now) => standingsOf(limits, own, now));
-    return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
+    return this.#accounts.usage(key, plan);
   }
 
   /**
@@ -173,14 +180,7 @@ export class Budget {
    * use is counted no more. Limits that count for another key stay as they are. Default: the budget's own key.
    */
   async reset(key?: string): Promise<void> {
-    const own = this.#policy.ownKey(key);
-    const limits = await this.#policy.allLimits(own);
-    const { charges } = await this.#ledger.read('reset', (now) => standingsOf(limits, own, now));
-    await this.#ledger.reset(
-      own,
-      charges.filter((charge) => charge.key === own),
-      this.#options.storeTimeout,
-    );
+    await this.#accounts.reset(key);
     this.#admissions.poke();
   }
 
@@ -203,19 +203,7 @@ export class Budget {
    * whose estimates stand. Oldest first. Default: the budget's own key.
    */
   async reservations(key?: string): Promise<OpenReservationInfo[]> {
-    const open = await this.#ledger.reservations(this.#policy.ownKey(key));
-    const now = this.#clock.now();
-    return [...open]
-      .sort((a, b) => a.reservedAt - b.reservedAt)
-      .map(({ id, key, endpoint, model, usage, reservedAt }) => ({
-        id,
-        key,
-        endpoint,
-        model,
-        usage,
-        reservedAt: new Date(reservedAt),
-        ageMs: Math.max(0, now - reservedAt),
-      }));
+    return this.#accounts.reservations(key);
   }
 
   /**
@@ -287,8 +275,4 @@ export class Budget {
     const fields = await readRequestBody(body, endpoint);
     return { endpoint, call: this.callOf(endpoint, fields, deployment, callerOf('caller', caller)) };
   }
-}
-
-function standingsOf(limits: readonly CompiledLimit[], key: string, now: number): Charge[] {
-  return limits.map((limit) => standing(limit, typeof limit.key === 'string' ? limit.key : key, now));
 }

@@ -8,6 +8,7 @@ import type { ResolvedOptions } from './options.ts';
 import type { Policy, Rules } from './policy.ts';
 import type { OpenReservation } from './reservation.ts';
 import { maxCompletionTokens } from './tokens/completion.ts';
+import type { Upstream, UpstreamCall } from './upstream/upstream.ts';
 import { NANODOLLARS } from './usage.ts';
 
 /** A call that may be sent. */
@@ -17,6 +18,8 @@ export interface Admitted {
   readonly reservation: OpenReservation;
   /** The bound on the tokens of each output that it must be sent with, to fit; undefined: as it is. */
   readonly bound?: number | undefined;
+  /** Observes what the API answers; undefined unless the budget observes its limits. */
+  readonly upstream?: UpstreamCall | undefined;
 }
 
 /** Most of a limit that is reserved for an output that is only expected, not bounded. */
@@ -29,12 +32,21 @@ export class CallAdmissions {
   readonly #policy: Policy;
   readonly #estimator: Estimator;
   readonly #admissions: Admissions;
+  readonly #upstream: Upstream | undefined;
 
-  constructor(options: ResolvedOptions, policy: Policy, estimator: Estimator, admissions: Admissions) {
+  /** @param upstream observes the API's own limits */
+  constructor(
+    options: ResolvedOptions,
+    policy: Policy,
+    estimator: Estimator,
+    admissions: Admissions,
+    upstream: Upstream | undefined,
+  ) {
     this.#options = options;
     this.#policy = policy;
     this.#estimator = estimator;
     this.#admissions = admissions;
+    this.#upstream = upstream;
   }
 
   /** A call as limits and keys see it. */
@@ -53,9 +65,27 @@ export class CallAdmissions {
     const model = known instanceof Promise ? await known : known;
     const found = this.#policy.rulesFor(call);
     const rules = found instanceof Promise ? await found : found;
+    if (this.#upstream === undefined || call.model === '') return this.#admit(endpoint, rules, model, signal);
+    const upstream = await this.#upstream.enter(call.model, signal);
+    try {
+      const admitted = await this.#admit(endpoint, upstream.rulesWith(rules), model, signal);
+      upstream.admitted(admitted.reservation);
+      return { ...admitted, upstream };
+    } catch (error) {
+      upstream.ended();
+      throw error;
+    }
+  }
+
+  async #admit(
+    endpoint: Endpoint,
+    rules: Rules,
+    model: Model,
+    signal: AbortSignal | null | undefined,
+  ): Promise<Admitted> {
     if (rules.limits.some((limit) => limit.unit === 'cost')) requirePrice(endpoint, model);
     const estimate = this.estimate(endpoint, rules, model);
-    const choices = this.#options.fitToBudget && boundableChoices(endpoint, call.body);
+    const choices = this.#options.fitToBudget && boundableChoices(endpoint, rules.call.body);
     if (choices !== undefined) return this.#admitFitting(rules, model, estimate, choices, signal);
     const admitted = this.#admissions.admit(rules, estimate.usage, { signal, slot: true });
     return { model, estimate, reservation: admitted instanceof Promise ? await admitted : admitted };

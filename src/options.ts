@@ -38,8 +38,9 @@ export interface BudgetOptions extends PolicyOptions, PacingOptions {
   /** Names of headers that tell how the budget stands, on responses and on the 429 of `QuotaExceeded`. Default: none. */
   readonly headers?: BudgetHeaders | undefined;
   /**
-   * 'observe': learns from the API's answers what the account's rate limits are and what is left of them, shares that
-   * through the store, and holds calls back before the API would refuse them. Default: does not.
+   * 'observe': learns from the API's answers what its rate limits are and what is left of them, shares that through the
+   * store, and holds calls back, as limits with `onExceeded: 'wait'` do, before the API would refuse them. The budget is
+   * then of one account of the API: all that share its store are taken to call with keys of the same one. Default: does not.
    */
   readonly upstream?: 'observe' | undefined;
   /** The time, in Unix milliseconds. Default: `Date.now`, or the store's clock where machines share it. */

@@ -1,5 +1,4 @@
-import { checkKey, isFiniteNumber } from '../checks.ts';
-import { BudgetOptionError } from '../errors.ts';
+import { checkKey } from '../checks.ts';
 import { guarded } from '../guarded.ts';
 import { safeKey } from '../safe-key.ts';
 import type { Unit, Usage } from '../usage.ts';
@@ -32,7 +31,7 @@ export function chargeOf(limit: CompiledLimit, call: Call, key: string, usage: U
   const countedFor = keyOf(limit, call, key);
   const bounds = limit.window.at(now);
   const weight = limit.weight(call.model);
-  const counted = limit.count === undefined ? undefined : countOf(limit, limit.count(call));
+  const counted = limit.count?.(call, usage);
   return {
     limit,
     key: countedFor,
@@ -81,15 +80,11 @@ export function settledFor(charge: Charge, outcome: Outcome): number {
   return outcome.usage === undefined ? charge.requested : chargedFor(charge, outcome.usage);
 }
 
-function countOf({ name, unit }: CompiledLimit, count: unknown): number {
-  if (!isFiniteNumber(count) || count < 0)
-    throw new BudgetOptionError(`count(call) of limit ${name}`, 'a finite number >= 0', count);
-  return unit === 'cost' ? count : Math.ceil(count);
-}
-
 /** Keys made last, by limit and counter key: making and hashing a long text costs more than finding it. */
 const made = new WeakMap<CompiledLimit, Map<string, { readonly id: string; readonly storeKey: string }>>();
 const REMEMBERED = 1_000;
+/** Longer counter keys, in UTF-16 units, are not: a thousand of them would take the memory that the app needs. */
+const LONGEST = 1_000;
 
 function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   let keys = made.get(limit);
@@ -101,6 +96,7 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   if (known?.id === id) return known.storeKey;
   if (keys.size >= REMEMBERED) keys.clear();
   const storeKey = [limit.name, key, id].map(safeKey).join(':');
+  if (key.length > LONGEST) return storeKey;
   keys.set(key, { id, storeKey });
   return storeKey;
 }

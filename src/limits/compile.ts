@@ -1,3 +1,5 @@
+import { isFiniteNumber } from '../checks.ts';
+import { BudgetOptionError } from '../errors.ts';
 import { NANODOLLARS, type Unit } from '../usage.ts';
 import type { Call, Outcome } from './call.ts';
 import type { CompiledLimit, LimitHeaders, LimitKey, OnExceeded } from './limit.ts';
@@ -62,11 +64,21 @@ export function compileLimit(name: string, parts: LimitParts): CompiledLimit {
         ? rollingWindow(max, periodLength(per), parts.burst ?? max)
         : fixedWindow(max, unit === 'cost' ? NANODOLLARS : 1, windowsOf(per, parts)),
     headers: parts.headers,
-    count: parts.count,
+    count: parts.count && counting(name, unit, parts.count),
     countIf: parts.countIf,
     weight: weights(parts.weight),
     applies: (call) =>
       matchesModel(call.model) && matchesEndpoint(call.endpoint) && (parts.when?.(call) ?? true),
+  };
+}
+
+/** An app's function, checked: amounts are whole but for dollars. It throws BudgetOptionError. */
+function counting(name: string, unit: Unit, count: (call: Call) => number): (call: Call) => number {
+  return (call) => {
+    const counted: unknown = count(call);
+    if (!isFiniteNumber(counted) || counted < 0)
+      throw new BudgetOptionError(`count(call) of limit ${name}`, 'a finite number >= 0', counted);
+    return unit === 'cost' ? counted : Math.ceil(counted);
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Unit } from '../usage.ts';
+import type { Unit, Usage } from '../usage.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Period } from './period.ts';
 import type { Window } from './window.ts';
@@ -86,6 +86,8 @@ export interface CompiledLimit {
   applies(call: Call): boolean;
   /** How much one of the unit counts. */
   weight(model: string): number;
-  /** What the call counts, whatever it uses; undefined: what it uses. */
-  readonly count: ((call: Call) => number) | undefined;
+  /** What a call of that estimate counts, whatever it uses; undefined: what it uses. May throw what an app's function does. */
+  readonly count: ((call: Call, estimate: Usage) => number) | undefined;
+  /** Its counter is moved at any time by what workers learn: who waits for it tries again after so many milliseconds. */
+  readonly retryMs?: number | undefined;
 }

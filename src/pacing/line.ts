@@ -22,7 +22,8 @@ export class Line {
   readonly #turn: () => Promise<void>;
   /** Last first. */
   readonly #waiters: Waiter[] = [];
-  readonly #turns = new Bottleneck({ maxConcurrent: 1, minTime: TURN_SPACING });
+  /** Made late: it sets a timer, which Workers do not allow before their first request. */
+  #turns: Bottleneck | undefined;
 
   /** @param turn lets the first of them try */
   constructor(counter: string | undefined, turn: (line: Line) => Promise<void>) {
@@ -58,6 +59,7 @@ export class Line {
     if (this.isRunning || this.isCalled) return;
     this.isCalled = true;
     this.alarm.clear();
+    this.#turns ??= new Bottleneck({ maxConcurrent: 1, minTime: TURN_SPACING });
     void this.#turns.schedule(this.#turn);
   }
 

@@ -17,7 +17,7 @@ import { type Body, json, streamOf } from './body.ts';
 import { embeddingBody, moderationBody } from './inputs.ts';
 import { imageBody, listeningBody, speechBody } from './media.ts';
 import { type Reply, replyOf } from './reply.ts';
-import { responseBody } from './responses.ts';
+import { compactionBody, responseBody } from './responses.ts';
 import { chatBody, completionBody } from './texts.ts';
 
 export interface MockFetchOptions {
@@ -95,6 +95,7 @@ export function mockFetch(options: MockFetchOptions = {}): MockFetch {
 const BODIES: Readonly<Record<string, (reply: Reply) => Body>> = {
   '/chat/completions': chatBody,
   '/responses': responseBody,
+  '/responses/compact': compactionBody,
   '/completions': completionBody,
   '/embeddings': embeddingBody,
   '/images/generations': imageBody,

@@ -1,5 +1,5 @@
 import type { OpenAI } from 'openai';
-import { type Body, eventStream, inputUsage, json } from './body.ts';
+import { type Body, base64, eventStream, inputUsage, json } from './body.ts';
 import { CREATED, type Reply } from './reply.ts';
 
 type Item = OpenAI.Responses.ResponseOutputMessage | OpenAI.Responses.ResponseFunctionToolCall;
@@ -38,6 +38,18 @@ export function responseBody(reply: Reply): Body {
   ];
   const numbered = events.map((event, sequence_number) => ({ ...event, sequence_number }));
   return eventStream(numbered, 'named');
+}
+
+/** The answers of `/responses/compact`: what was said, as only the API can read it. */
+export function compactionBody({ nth, text, usage }: Reply): Body {
+  const summary = base64(new TextEncoder().encode(text));
+  return json({
+    id: `resp_mock_${nth}`,
+    object: 'response.compaction',
+    created_at: CREATED,
+    output: [{ id: `cmp_mock_${nth}`, type: 'compaction', encrypted_content: summary }],
+    ...(usage && { usage: responseUsage(usage) }),
+  });
 }
 
 function itemsOf({ nth, pieces, text, toolCalls }: Reply): Item[] {
