@@ -158,7 +158,7 @@ export class Lines {
 
   /** Another line that has one before it, for a counter that it counts on too. */
   #lineAhead(waiter: Waiter): Line | undefined {
-    for (const counter of waiter.applicant.counters()) {
+    for (const counter of waiter.counters) {
       const line = this.#lines.get(counter);
       if (line !== waiter.line && line?.first?.goesBefore(waiter)) return line;
     }

@@ -368,6 +368,31 @@ describe('an abort', () => {
 describe('a try that fails', () => {
   const broken = new Error('the store is away');
 
+  test.each([0, 1, 2])(
+    'fails its call alone, also where its counters cannot be told (after %i times)',
+    async (told) => {
+      const scene = new Scene({}, { bucket: emptied(10), other: emptied(1) });
+      for (const name of ['one', 'two']) scene.enter(name);
+      const applicant = scene.applicant('three', { priority: 0 });
+      let times = 0;
+      const counters = () => {
+        if (times++ === told) throw broken;
+        return applicant.counters();
+      };
+      let failure: unknown;
+      try {
+        const entered = scene.pacing.enter({ ...applicant, counters });
+        await Promise.all([entered, pass(1_000)]);
+      } catch (error) {
+        failure = error;
+      }
+      expect(failure).toBe(told < 2 ? broken : undefined);
+      await pass(1_000);
+      expect(scene.admitted).toEqual(['one', 'two']);
+      expect(scene.pacing.waiting).toBe(0);
+    },
+  );
+
   test.each([undefined, 2])('fails its call alone (latency %s)', async (latency) => {
     const scene = new Scene({ maxConcurrent: 2 }, { bucket: new Bucket(1, 1) });
     const asked = { fails: broken, ...(latency === undefined ? {} : { latency }) };
