@@ -166,6 +166,7 @@ export class Pacing {
 
   #join(waiter: Waiter, line: Line): void {
     if (waiter.line === undefined) {
+      waiter.counters = waiter.applicant.counters();
       this.#waiting++;
       waiter.watch(
         () => this.#expire(waiter),

@@ -40,7 +40,7 @@ export class Gate {
   /** It was admitted. */
   start(): void {
     this.#isStarting = false;
-    if (this.#minTime > 0) this.#opensAt = performance.now() + this.#minTime;
+    this.#opensAt = performance.now() + this.#minTime;
   }
 
   /** It was not. */

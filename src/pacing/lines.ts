@@ -158,7 +158,7 @@ export class Lines {
 
   /** Another line that has one before it, for a counter that it counts on too. */
   #lineAhead(waiter: Waiter): Line | undefined {
-    for (const counter of waiter.applicant.counters()) {
+    for (const counter of waiter.counters) {
       const line = this.#lines.get(counter);
       if (line !== waiter.line && line?.first?.goesBefore(waiter)) return line;
     }
@@ -177,7 +177,6 @@ export class Lines {
 
   /** Lets a line sleep until its first may fit. */
   #rest(line: Line): void {
-    if (line.isCalled) return;
     const first = this.#stalled.has(line) ? line.firstWithoutSlot : line.first;
     if (first === undefined) {
       line.alarm.clear();

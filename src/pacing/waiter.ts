@@ -21,7 +21,7 @@ export interface Applicant<T> {
   /** 0, first, to 9, last. */
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
-  /** Ids of the counters that it counts on and waits for. Asked only where anybody waits. */
+  /** Ids of the counters that it counts on and waits for. Asked where anybody waits. */
   counters(): readonly string[];
   /** Whether it takes one of the slots for calls under way, until `Pacing.leave()`. */
   readonly slot: boolean;
@@ -52,6 +52,8 @@ export class Waiter {
   /** By `performance.now()`. */
   readonly arrivedAt = performance.now();
   readonly deadline: number;
+  /** Those of the applicant, once it waits: a function of the app that fails then fails the call, and no other. */
+  counters: readonly string[] = [];
   /** Undefined: it does not wait, not yet or no more. */
   line: Line | undefined;
   /** It may fit from then on, by `performance.now()`, as far as is known. */

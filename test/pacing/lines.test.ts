@@ -206,6 +206,19 @@ describe('workers that share a counter', () => {
     await finish(scene);
   });
 
+  test('are not thought faster where room that was made was too small', async () => {
+    const scene = new Scene({}, { a: still() }, () => 1);
+    scene.enter('one', { of: { a: 1 } });
+    for (let i = 0; i < 10; i++) {
+      scene.pacing.poke();
+      await pass(100);
+    }
+    expect(scene.tries).toHaveLength(11);
+    await pass(10_000);
+    expect(scene.tries).toHaveLength(12);
+    await finish(scene);
+  });
+
   test('let each other try: of many, most do not ask for each room that there is', async () => {
     const rate = 40;
     const bucket = new Bucket(10, rate);

@@ -260,6 +260,15 @@ describe('those who wait', () => {
     await pass(1_000);
   });
 
+  test('fail with what making their denial fails with', async () => {
+    const scene = new Scene({ maxQueued: 1 }, { bucket: emptied(10) });
+    scene.enter('one');
+    const away = new Error('the store is away');
+    const applicant = { ...scene.applicant('two', {}), denialUntried: () => Promise.reject(away) };
+    await expect(scene.pacing.enter(applicant)).rejects.toBe(away);
+    await pass(1_000);
+  });
+
   test('are no more than maxQueued', async () => {
     const scene = new Scene({ maxQueued: 2 }, { bucket: emptied(10), other: emptied(10) });
     for (const name of ['one', 'two', 'three']) scene.enter(name);
@@ -358,6 +367,31 @@ describe('an abort', () => {
 
 describe('a try that fails', () => {
   const broken = new Error('the store is away');
+
+  test.each([0, 1, 2])(
+    'fails its call alone, also where its counters cannot be told (after %i times)',
+    async (told) => {
+      const scene = new Scene({}, { bucket: emptied(10), other: emptied(1) });
+      for (const name of ['one', 'two']) scene.enter(name);
+      const applicant = scene.applicant('three', { priority: 0 });
+      let times = 0;
+      const counters = () => {
+        if (times++ === told) throw broken;
+        return applicant.counters();
+      };
+      let failure: unknown;
+      try {
+        const entered = scene.pacing.enter({ ...applicant, counters });
+        await Promise.all([entered, pass(1_000)]);
+      } catch (error) {
+        failure = error;
+      }
+      expect(failure).toBe(told < 2 ? broken : undefined);
+      await pass(1_000);
+      expect(scene.admitted).toEqual(['one', 'two']);
+      expect(scene.pacing.waiting).toBe(0);
+    },
+  );
 
   test.each([undefined, 2])('fails its call alone (latency %s)', async (latency) => {
     const scene = new Scene({ maxConcurrent: 2 }, { bucket: new Bucket(1, 1) });
