@@ -46,6 +46,7 @@ export class Drift {
   /** Sums of what the attempts were counted at, and of what the bucket lacked with them. */
   #amounts = 0;
   #used = 0;
+  #last: Mark | undefined;
 
   /** Notes where an attempt found the counter, of a bucket that fills in `periodMs`. */
   mark(value: number, amount: number, at: number, periodMs: number): Mark {
@@ -63,7 +64,9 @@ export class Drift {
   }
 
   /** The answer says at which moment, since EPOCH, the bucket with the attempt in it has refilled. */
-  observe({ value, at, amount, unseen }: Mark, refilledAt: number): void {
+  observe(mark: Mark, refilledAt: number): void {
+    const { value, at, amount, unseen } = mark;
+    this.#last = mark;
     const ahead = refilledAt - value;
     this.#answers++;
     const averaged = Math.min(this.#answers, AVERAGED);
@@ -110,6 +113,20 @@ export class Drift {
     return Math.max(0, Math.min(1 + slope, this.#used / this.#amounts));
   }
 
+  /**
+   * As `ratio`, by a move upwards: what the API took for each one that was counted since the last move. Where moves
+   * follow each other there are too few answers between them for a line.
+   *
+   * @param since the moment of the last move
+   */
+  ratioOfRise(by: number, since: number): number {
+    if (this.#last === undefined) return 1;
+    const { value, at } = this.#last;
+    // While calls wait the counter moves as time does; after a pause it holds all that was counted.
+    const counted = Math.max(0, Math.min(at - since, value - (at - EPOCH)));
+    return 1 + by / (counted + (BELIEVED * this.#amounts) / this.#answers);
+  }
+
   /** The counter was moved: what was seen before counts no more. */
   restart(): void {
     this.#answers = 0;
@@ -121,5 +138,6 @@ export class Drift {
     this.#doubt = 0;
     this.#amounts = 0;
     this.#used = 0;
+    this.#last = undefined;
   }
 }

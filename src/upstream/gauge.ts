@@ -145,9 +145,15 @@ export class Gauge {
     return correction !== 0 && (this.#drift.isKnown || correction > this.#periodMs * URGENT);
   }
 
-  /** The counter was moved, and by nobody else since the first of the answers that were compared. */
-  moved(): void {
-    const change = Math.max(1 / MOST_CHANGE, Math.min(MOST_CHANGE, this.#drift.ratio)) ** GAIN;
+  /**
+   * The counter was moved, and by nobody else since the first of the answers that were compared.
+   *
+   * @param since the moment it was moved before that
+   */
+  moved(by: number, since: number): void {
+    const rise = by > 0 ? this.#drift.ratioOfRise(by, since) : 0;
+    const ratio = Math.max(rise, this.#drift.ratio);
+    const change = Math.max(1 / MOST_CHANGE, Math.min(MOST_CHANGE, ratio)) ** GAIN;
     const least = this.#unit === 'requests' ? 1 : LEAST_FACTOR;
     this.#factor = Math.max(least, Math.min(MOST_FACTOR, this.#factor * change));
     this.restart();

@@ -69,7 +69,7 @@ export class ObservedModel {
     if (readings !== undefined) this.#learn(readings, isAccepted, reservedAt, usage, marks);
     else if (response.ok) for (const unit of UNITS) this.#gauges[unit].forget();
     const pause = readPause(response.status, response.headers);
-    if (pause !== undefined) this.#hold(pause, readings);
+    if (pause !== undefined) this.#hold(pause);
     return readings !== undefined || response.status < 500;
   }
 
@@ -81,6 +81,7 @@ export class ObservedModel {
     marks: Marks | undefined,
   ): void {
     let isNew = false;
+    const uncounted: { storeKey: string; to: number }[] = [];
     for (const unit of UNITS) {
       const reading = readings[unit];
       if (reading === undefined) continue;
@@ -91,11 +92,13 @@ export class ObservedModel {
       const max = gauge.limit?.max;
       gauge.learn(reading, usage, isAccepted);
       const mark = marks?.[unit];
-      if (isUncounted) this.#raise(gauge, gauge.refilledAt(reading, reservedAt));
+      if (isUncounted && gauge.limit !== undefined)
+        uncounted.push({ storeKey: storeKeyOf(gauge.limit), to: gauge.refilledAt(reading, reservedAt) });
       if (mark === undefined || mark.at < this.#movedAt || max !== reading.max || this.#isMoving) continue;
       gauge.observe(mark, reading);
       this.#earliest = Math.min(this.#earliest, mark.at);
     }
+    if (uncounted.length > 0) void this.#shared.raise(uncounted);
     if (isNew) void this.#sync();
     void this.#correct();
   }
@@ -105,18 +108,21 @@ export class ObservedModel {
     const now = this.#now();
     const gauges = UNITS.map((unit) => this.#gauges[unit]);
     if (this.#isMoving || now < this.#moveAt + MOVE_EVERY || !gauges.some(({ isOff }) => isOff)) return;
-    const moves = gauges.flatMap(({ limit, correction: by }): Move[] =>
-      limit === undefined || by === 0 ? [] : [{ storeKey: storeKeyOf(limit), by }],
-    );
+    const corrections = gauges.map(({ correction }) => correction);
+    const moves = gauges.flatMap(({ limit }, i): Move[] => {
+      const by = corrections[i] ?? 0;
+      return limit === undefined || by === 0 ? [] : [{ storeKey: storeKeyOf(limit), by }];
+    });
     this.#isMoving = true;
     this.#moveAt = now;
+    const before = this.#movedAt;
     const done = await this.#shared.move(moves, this.#earliest);
     if (done?.moved) await this.#adopt();
     this.#isMoving = false;
-    if (done !== undefined) this.#movedAt = done.lastAt;
+    if (done !== undefined) this.#movedAt = done.since;
     this.#earliest = Infinity;
-    for (const gauge of gauges) {
-      if (done?.moved) gauge.moved();
+    for (const [i, gauge] of gauges.entries()) {
+      if (done?.moved) gauge.moved(corrections[i] ?? 0, before);
       else gauge.restart();
     }
     if (!done?.moved) return;
@@ -124,17 +130,13 @@ export class ObservedModel {
     if (moves.some(({ by }) => by < 0)) this.#changed();
   }
 
-  /** Nobody is admitted for so many milliseconds: by the limit that has refused, as far as the headers tell. */
-  #hold(pauseMs: number, readings: RateReadings | undefined): void {
+  /** Nobody is admitted for so many milliseconds. By the limit on requests: of it as many fit at once for all workers. */
+  #hold(pauseMs: number): void {
     const { requests, tokens } = this.#gauges;
-    const isOfRequests = tokens.limit === undefined || readings?.requests?.remaining === 0;
-    const gauge = isOfRequests ? requests : tokens;
-    const value = gauge.heldUntil(this.#now() + pauseMs);
-    if (value !== undefined) this.#raise(gauge, value);
-  }
-
-  #raise({ limit }: Gauge, value: number): void {
-    if (limit !== undefined) void this.#shared.raise(storeKeyOf(limit), value);
+    const gauge = requests.limit === undefined ? tokens : requests;
+    const to = gauge.heldUntil(this.#now() + pauseMs);
+    if (gauge.limit !== undefined && to !== undefined)
+      void this.#shared.raise([{ storeKey: storeKeyOf(gauge.limit), to }]);
   }
 
   /** Workers count alike: each takes over what was noted last, and notes what is not known yet. */

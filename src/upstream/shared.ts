@@ -20,7 +20,7 @@ export type SharedModel = { readonly [U in RateUnit]?: SharedGauge };
 /** How often a move is tried against those of others. */
 const TRIES = 4;
 
-/** Milliseconds that an operation may take to the store: what was admitted meanwhile may not know of it. */
+/** Milliseconds that an operation may take to the store: who was admitted meanwhile may have found the counters as before. */
 const ON_ITS_WAY = 50;
 
 /** What workers share of a model through the store. What the store does not take is told, and given up: it ages fast. */
@@ -48,21 +48,27 @@ export class SharedState {
    * may take it away.
    *
    * @param at when the counters were as the moves assume, by the store's clock
-   * @returns the moment of the last move, this or the other; undefined if the store failed
+   * @returns whether it did, and since when they are as they are; undefined if the store failed
    */
-  async move(moves: readonly Move[], at: number): Promise<{ moved: boolean; lastAt: number } | undefined> {
-    return this.#ask('correct', () => this.#move(moves, at));
+  async move(moves: readonly Move[], at: number): Promise<{ moved: boolean; since: number } | undefined> {
+    return this.#ask('correct', async () => {
+      const { moved, lastAt } = await this.#move(moves, at - ON_ITS_WAY);
+      return { moved, since: lastAt + ON_ITS_WAY };
+    });
   }
 
-  /** Raises a counter to `value` at least. */
-  async raise(storeKey: string, value: number): Promise<void> {
+  /** Raises counters to values at least. */
+  async raise(counters: readonly { readonly storeKey: string; readonly to: number }[]): Promise<void> {
     await this.#ask('correct', async () => {
       for (let tries = 0; tries < TRIES; tries++) {
-        const reading = await this.#store.read([storeKey], this.#clock.imposed());
-        const [current = 0] = reading.values;
-        const by = value - Math.max(current, reading.now - EPOCH);
-        if (by <= 0) return;
-        if ((await this.#move([{ storeKey, by }], reading.now)).moved) return;
+        const keys = counters.map(({ storeKey }) => storeKey);
+        const { values, now } = await this.#store.read(keys, this.#clock.imposed());
+        const moves = counters.map(({ storeKey, to }, i) => ({
+          storeKey,
+          by: to - Math.max(values[i] ?? 0, now - EPOCH),
+        }));
+        const upward = moves.filter(({ by }) => by > 0);
+        if (upward.length === 0 || (await this.#move(upward, now)).moved) return;
       }
     });
   }
@@ -83,7 +89,7 @@ export class SharedState {
   }
 
   async #move(moves: readonly Move[], at: number) {
-    const now = this.#clock.now() + ON_ITS_WAY;
+    const now = this.#clock.now();
     const event: StoredReservation = {
       id: crypto.randomUUID(),
       key: '',
@@ -93,7 +99,7 @@ export class SharedState {
       reservedAt: at,
     };
     // A counter that is raised from `at` or before to `now`: it is never below the moment of the last move.
-    const span = Math.max(1, now - at);
+    const span = Math.max(0, now - at);
     const last = {
       key: `upstream%20moved:${safeKey(this.#model)}`,
       span: undefined,

@@ -68,9 +68,11 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
     return Response.json(answer.body, answer);
   };
 
-  const work = () => {
+  const work = async () => {
     // Calls that wait wait here, in simulated time.
     const budget = new Budget({ store, clock: clock.read, upstream: 'observe', maxWait: 0 });
+    // Loading takes real time, in which simulated time must not pass.
+    await budget.ready('gpt-4o');
     const queue: number[] = [];
     let isServing = false;
     let isFirst = true;
@@ -104,7 +106,7 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
     agenda.add(limits.periodMs / STEPS, useElsewhere);
   };
 
-  for (let worker = 0; worker < workers; worker++) work();
+  for (let worker = 0; worker < workers; worker++) await work();
   if (scenario.elsewhere !== undefined) useElsewhere();
   await agenda.run(end);
   const { requests, tokens } = account.admitted;
