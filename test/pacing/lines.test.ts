@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { randomNumbers } from '../workers/calls.ts';
 import { type Asked, Bucket, DeniedBy, Scene } from './scene.ts';
+import { pass } from './timing.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -9,8 +10,6 @@ afterEach(() => {
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
-
-const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 
 /** One that never refills, and says that it will. */
 function still(waitMs = 10_000): Bucket {

@@ -33,6 +33,13 @@ export class Bucket {
   }
 }
 
+/** A bucket with nothing in it. */
+export function emptied(rate: number, capacity = 10): Bucket {
+  const bucket = new Bucket(capacity, rate);
+  bucket.add(-capacity);
+  return bucket;
+}
+
 export class DeniedBy extends Error {
   override name = 'DeniedBy';
 }
