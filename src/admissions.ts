@@ -4,7 +4,7 @@ import type { Events, ReservationEvent } from './events.ts';
 import type { Room } from './fit.ts';
 import type { Ledger } from './ledger.ts';
 import { type Call, planName } from './limits/call.ts';
-import { type Charge, chargedFor, chargeOf, counterOf, keyOf } from './limits/charge.ts';
+import { type Charge, chargedFor, chargeOf, counterOf, denies } from './limits/charge.ts';
 import { type Denial, denialOf } from './limits/denial.ts';
 import type { CompiledLimit } from './limits/limit.ts';
 import { type LimitPreview, limitPreview } from './limits/preview.ts';
@@ -89,11 +89,14 @@ export class Admissions {
   #enter(rules: Rules, usage: Usage, { flexible, signal, slot = false }: Manner) {
     const { call, key } = rules;
     const least = flexible?.least ?? usage;
+    const now = this.#clock.now;
+    const asked = (usage: Usage) => chargesOf(rules, usage, now());
     const entered = this.#pacing.enter<OpenReservation>({
       priority: call.caller.priority ?? PRIORITY,
       signal: signal ?? undefined,
-      get counters() {
-        return rules.limits.filter(isWaitedFor).map((limit) => counterOf(limit, keyOf(limit, call, key)));
+      counters: () => {
+        const waitedFor = asked(usage).filter(({ limit }) => isWaitedFor(limit));
+        return waitedFor.filter(asksAnything).map(counterOf);
       },
       slot,
       attempt: (waitedMs) => {
@@ -103,7 +106,8 @@ export class Admissions {
         return attempted instanceof Promise ? attempted.then(asAttempted) : asAttempted(attempted);
       },
       abandon: (reservation) => reservation.close(undefined, 'given'),
-      denialBy: () => this.#denialUntried(rules, least),
+      canFit: () => !asked(least).some((charge) => denies(charge, undefined, now())),
+      denialUntried: () => this.#denialUntried(rules, least),
       denialOfSlot: (slots) => tooManyCalls(slots, call, key),
     });
     const leaving = (reservation: OpenReservation) => {
@@ -181,8 +185,8 @@ export class Admissions {
 
   readonly #close = (reservation: OpenReservation, ending: Ending): void => {
     const { usage, source } = ending;
-    const makesRoom = this.#pacing.waiting > 0 && leavesRoom(reservation, usage);
-    this.#ledger.settle(reservation, ending, makesRoom ? () => this.poke() : undefined);
+    const made = roomMade(reservation, usage);
+    this.#ledger.settle(reservation, ending, made.length > 0 ? () => this.#pacing.poke(made) : undefined);
     reservation.leave();
     if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
     else {
@@ -226,8 +230,11 @@ function asAttempted(result: OpenReservation | Denial): Attempted<OpenReservatio
   return result instanceof OpenReservation ? { admitted: result } : result;
 }
 
-function leavesRoom({ charges }: OpenReservation, usage: Usage | undefined): boolean {
-  return charges.some((charge) => chargedFor(charge, usage) < charge.requested);
+/** Counters that are waited for, and may have more room than while the reservation was open. */
+function roomMade({ charges }: OpenReservation, usage: Usage | undefined): string[] {
+  const leaves = (charge: Charge) =>
+    charge.limit.countIf !== undefined || chargedFor(charge, usage) < charge.requested;
+  return charges.filter((charge) => isWaitedFor(charge.limit) && leaves(charge)).map(counterOf);
 }
 
 function asksAnything(charge: Charge): boolean {

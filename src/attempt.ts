@@ -3,6 +3,7 @@ import type { Admitted } from './call-admissions.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { choicesOf } from './calls/endpoint.ts';
 import { type Estimate, type Model, usageFor } from './calls/estimate.ts';
+import { nullUsageOf } from './calls/null-usage.ts';
 import { readUsage } from './calls/report.ts';
 import { StreamMeter, type StreamReport } from './calls/stream-meter.ts';
 import type { SettlementSource } from './events.ts';
@@ -97,10 +98,11 @@ export class Attempt {
   }
 
   #answered(response: Response): void {
-    if (this.#reservation.slot !== undefined) unread.register(response, this.#reservation);
+    if (this.#reservation.slot !== undefined) freeWhenForgotten(response, this.#reservation);
     this.#status = response.status;
     const type = response.headers.get('content-type') ?? '';
     if (response.status >= 300) this.refund();
+    else if (response.status === 204 || response.headers.get('content-length') === '0') this.#stand();
     else if (type.includes('text/event-stream') || this.#call.body['stream'] === true) this.#meter(response);
     else if (type.includes('json') || type === '') this.#watch(response);
     else this.#stand();
@@ -168,6 +170,8 @@ export class Attempt {
         limit?.check((tokens) => meter.exceeds(tokens), cut);
         return shown;
       },
+      omits: nullUsageOf,
+      oversized: () => meter.oversized(),
       end: () => {
         this.#ended(meter);
         limit?.end();
@@ -190,19 +194,24 @@ export class Attempt {
     }
     if (this.#deferred !== undefined) return;
     const delivered = stream.delivered();
-    if (stream.failed && (delivered ?? 0) === 0) this.refund();
+    if (stream.failed && !stream.uncounted && (delivered ?? 0) === 0) this.refund();
     else if (delivered === undefined || !stream.heard) this.#stand();
     else {
       const { quantities } = this.#estimate;
       // What a reasoning model thought before it was cut is billed, but never seen: at least the estimate stands.
-      const unseen = this.#model.reasoning ? quantities.completionTokens : 0;
+      const unseen = this.#model.reasoning || stream.uncounted ? quantities.completionTokens : 0;
       this.#settle({ ...quantities, completionTokens: Math.max(delivered, unseen) }, 'counted');
     }
   }
 }
 
 /** A body that nobody reads has no end; the slot of its call is free again when it is forgotten. */
-const unread = new FinalizationRegistry((reservation: OpenReservation) => reservation.leave());
+let unread: FinalizationRegistry<OpenReservation> | undefined;
+
+function freeWhenForgotten(response: Response, reservation: OpenReservation): void {
+  unread ??= new FinalizationRegistry((forgotten) => forgotten.leave());
+  unread.register(response, reservation);
+}
 
 /** Codes of errors that come before a connection is made: nothing was sent. */
 const BEFORE_CONNECTION: ReadonlySet<string> = new Set([
@@ -214,12 +223,16 @@ const BEFORE_CONNECTION: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** How Deno says the same: its errors have no code. */
+const BEFORE_CONNECTION_ON_DENO = /: client error \(Connect\)(:|$)/;
+
 function isNeverConnected(error: unknown): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
     if (cause instanceof AggregateError)
       return cause.errors.length > 0 && cause.errors.every(isNeverConnected);
     if ('code' in cause && typeof cause.code === 'string' && BEFORE_CONNECTION.has(cause.code)) return true;
     if ('syscall' in cause && cause.syscall === 'connect') return true;
+    if (BEFORE_CONNECTION_ON_DENO.test(cause.message)) return true;
   }
   return false;
 }

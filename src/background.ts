@@ -9,11 +9,14 @@ export class Background {
   readonly #ledger: Ledger;
   readonly #estimator: Estimator;
   readonly #events: Events;
+  readonly #madeRoom: () => void;
 
-  constructor(ledger: Ledger, estimator: Estimator, events: Events) {
+  /** @param madeRoom told when limits may have room that they had not */
+  constructor(ledger: Ledger, estimator: Estimator, events: Events, madeRoom: () => void) {
     this.#ledger = ledger;
     this.#estimator = estimator;
     this.#events = events;
+    this.#madeRoom = madeRoom;
   }
 
   /** Leaves a reservation open for whichever worker sees the response's usage. */
@@ -36,6 +39,7 @@ export class Background {
         return usageFor(used, (await this.#estimator.model(name)).pricing);
       },
       ({ id, key, endpoint, model, usage: estimate }, usage) => {
+        this.#madeRoom();
         const about = { id, key, plan: undefined, billing: undefined, endpoint, model, estimate };
         if (usage === undefined) this.#events.emit('refunded', () => about);
         else this.#events.emit('settled', () => ({ ...about, limits: [], usage, source: 'reported' }));

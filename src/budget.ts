@@ -1,3 +1,4 @@
+import { Accounts } from './accounts.ts';
 import { Admissions } from './admissions.ts';
 import { Background } from './background.ts';
 import { type Admitted, CallAdmissions } from './call-admissions.ts';
@@ -5,17 +6,15 @@ import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { Estimator } from './calls/estimate.ts';
 import { readRequestBody } from './calls/request-body.ts';
-import { fieldsOf, positive } from './checks.ts';
+import { fieldsOf, flag, positive } from './checks.ts';
 import { BudgetClock } from './clock.ts';
 import { BudgetOptionError, BudgetStoreError } from './errors.ts';
 import { type BudgetEvent, type BudgetEvents, Events } from './events.ts';
 import { type Explanation, explanationOf, partsOf } from './explain.ts';
 import { Ledger } from './ledger.ts';
 import type { Call, Caller } from './limits/call.ts';
-import { type Charge, standing } from './limits/charge.ts';
 import type { BudgetHeaders } from './limits/headers.ts';
-import type { CompiledLimit } from './limits/limit.ts';
-import { type LimitUsage, limitUsage } from './limits/state.ts';
+import type { LimitUsage } from './limits/state.ts';
 import { type BudgetOptions, checkUsage, type ResolvedOptions, resolveOptions } from './options.ts';
 import { Policy } from './policy.ts';
 import {
@@ -37,11 +36,13 @@ export interface ReserveRequest extends Caller {
   /** Model and endpoint, for limits that hold for some only. */
   readonly model?: string | undefined;
   readonly endpoint?: string | undefined;
+  /** Whether it waits for limits with `onExceeded: 'wait'`. Default true; false: it is refused at once. */
+  readonly wait?: boolean | undefined;
   /** Where it waits for a limit, it leaves with the signal's reason when this is aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
-const RESERVE_FIELDS = [...CALLER_FIELDS, 'usage', 'model', 'endpoint', 'signal'];
+const RESERVE_FIELDS = [...CALLER_FIELDS, 'usage', 'model', 'endpoint', 'wait', 'signal'];
 
 /**
  * A budget: limits, the store of their counters, and who they count for. Made once, it can be shared by several clients.
@@ -61,7 +62,7 @@ export class Budget {
   readonly #disconnected: (cause: unknown) => void;
   readonly #calls: CallAdmissions;
   readonly #background: Background;
-  readonly #upstream: Upstream | undefined;
+  readonly #accounts: Accounts;
 
   constructor(options: BudgetOptions = {}) {
     this.#given = options;
@@ -76,17 +77,18 @@ export class Budget {
     this.#policy = new Policy(this.#options.policy, this.#clock.now);
     this.#admissions = new Admissions(this.#options, this.#clock, this.#ledger, this.#events);
     this.#estimator = new Estimator(completion, prices, this.#clock.now);
-    this.#background = new Background(this.#ledger, this.#estimator, this.#events);
+    const poke = () => this.#admissions.poke();
+    this.#background = new Background(this.#ledger, this.#estimator, this.#events, poke);
     const { maxWait } = this.#options.pacing;
-    const changed = () => this.#admissions.poke();
-    const context = { store: watched, clock: this.#clock, maxWait, failed, changed };
-    this.#upstream = this.#options.upstream === 'observe' ? new Upstream(context) : undefined;
+    const context = { store: watched, clock: this.#clock, maxWait, failed, changed: poke };
+    const upstream = this.#options.upstream === 'observe' ? new Upstream(context) : undefined;
+    this.#accounts = new Accounts(this.#ledger, this.#policy, upstream, this.#clock.now, storeTimeout);
     this.#calls = new CallAdmissions(
       this.#options,
       this.#policy,
       this.#estimator,
       this.#admissions,
-      this.#upstream,
+      upstream,
     );
   }
 
@@ -144,12 +146,16 @@ export class Budget {
       usage,
       model = '',
       endpoint = '',
+      wait,
       signal,
       ...caller
     } = fieldsOf('reserve', request, RESERVE_FIELDS) as unknown as ReserveRequest;
     const call: Call = { endpoint, model, body: {}, caller: callerOf('reserve', caller) };
     const reserved = usageOf(checkUsage('reserve.usage', usage));
-    const open = await this.#admissions.admit(await this.#policy.rulesFor(call), reserved, { signal });
+    const open = await this.#admissions.admit(await this.#policy.rulesFor(call), reserved, {
+      mayWait: flag('reserve.wait', wait ?? true),
+      signal,
+    });
     return {
       id: open.id,
       key: open.purpose.key,
@@ -166,10 +172,7 @@ export class Budget {
    * @param caller `plan`: default: the budget's
    */
   async usage(key?: string, { plan }: Pick<Caller, 'plan'> = {}): Promise<LimitUsage[]> {
-    const own = this.#policy.ownKey(key);
-    const limits = [...(await this.#policy.limitsFor(own, plan)), ...(this.#upstream?.limits ?? [])];
-    const { charges, values, now } = await this.#ledger.read('read', (now) => standingsOf(limits, own, now));
-    return charges.map((charge, i) => limitUsage(charge.limit, charge.key, values[i], now));
+    return this.#accounts.usage(key, plan);
   }
 
   /**
@@ -177,14 +180,8 @@ export class Budget {
    * use is counted no more. Limits that count for another key stay as they are. Default: the budget's own key.
    */
   async reset(key?: string): Promise<void> {
-    const own = this.#policy.ownKey(key);
-    const limits = await this.#policy.allLimits(own);
-    const { charges } = await this.#ledger.read('reset', (now) => standingsOf(limits, own, now));
-    await this.#ledger.reset(
-      own,
-      charges.filter((charge) => charge.key === own),
-      this.#options.storeTimeout,
-    );
+    await this.#accounts.reset(key);
+    this.#admissions.poke();
   }
 
   /**
@@ -206,19 +203,7 @@ export class Budget {
    * whose estimates stand. Oldest first. Default: the budget's own key.
    */
   async reservations(key?: string): Promise<OpenReservationInfo[]> {
-    const open = await this.#ledger.reservations(this.#policy.ownKey(key));
-    const now = this.#clock.now();
-    return [...open]
-      .sort((a, b) => a.reservedAt - b.reservedAt)
-      .map(({ id, key, endpoint, model, usage, reservedAt }) => ({
-        id,
-        key,
-        endpoint,
-        model,
-        usage,
-        reservedAt: new Date(reservedAt),
-        ageMs: Math.max(0, now - reservedAt),
-      }));
+    return this.#accounts.reservations(key);
   }
 
   /**
@@ -290,8 +275,4 @@ export class Budget {
     const fields = await readRequestBody(body, endpoint);
     return { endpoint, call: this.callOf(endpoint, fields, deployment, callerOf('caller', caller)) };
   }
-}
-
-function standingsOf(limits: readonly CompiledLimit[], key: string, now: number): Charge[] {
-  return limits.map((limit) => standing(limit, typeof limit.key === 'string' ? limit.key : key, now));
 }

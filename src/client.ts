@@ -23,8 +23,8 @@ export type GovernedAzureClientOptions = NonNullable<ConstructorParameters<typeo
  * Every call behaves as in the SDK, except that it rejects with `QuotaExceeded` where it does not fit.
  *
  * The seams, and why these: `prepareOptions` runs once per attempt before anything is built, and what it throws reaches
- * the app untouched and unretried; the answer is watched in `fetch`, which the attempt reaches inside `fetchOptions`,
- * because the SDK hands those on; `buildRequest` is the last step that can fail before anything is sent.
+ * the app untouched and unretried; the answer is watched in `fetch`, which the attempt reaches inside the request that
+ * `buildRequest` makes, because the SDK hands all of that on; `makeRequest` hears of what fails in between.
  *
  * @throws BudgetOptionError for a wrong option of the budget
  */
@@ -56,7 +56,11 @@ export class GovernedOpenAI extends OpenAI {
   }
 
   override buildRequest(options: RequestOptions, props?: { retryCount?: number }): BuiltRequest {
-    return this.#governor.watchBuild(options, super.buildRequest(options, props));
+    return Governor.handOn(options, super.buildRequest(options, props));
+  }
+
+  static {
+    Governor.watchAttempts(GovernedOpenAI);
   }
 }
 
@@ -94,7 +98,11 @@ export class GovernedAzureOpenAI extends AzureOpenAI {
   }
 
   override buildRequest(options: RequestOptions, props?: { retryCount?: number }): BuiltRequest {
-    return this.#governor.watchBuild(options, super.buildRequest(options, props));
+    return Governor.handOn(options, super.buildRequest(options, props));
+  }
+
+  static {
+    Governor.watchAttempts(GovernedAzureOpenAI);
   }
 }
 

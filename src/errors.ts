@@ -49,7 +49,7 @@ export class UnknownPriceError extends BudgetError {
 
   constructor(model: string, endpoint: string) {
     super(
-      `no price is known for model ${JSON.stringify(model)} on ${endpoint}, and a cost limit applies to the call: ` +
+      `no price is known for model "${shown(model)}" on ${endpoint}, and a cost limit applies to the call: ` +
         'give one in budget.prices, or leave the model out of the limit by its `models`',
     );
     this.model = model;
@@ -63,8 +63,11 @@ export class UngovernedEndpointError extends BudgetError {
   readonly method: string;
   readonly path: string;
 
-  constructor(method: string, path: string) {
-    super(`${method.toUpperCase()} ${path} is not governed by the budget, and budget.ungoverned is 'reject'`);
+  /** @param target path or URL; only its path is told, for the rest may hold secrets */
+  constructor(method: string, target: string) {
+    const path = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+    const call = `${method.toUpperCase()} ${shown(path)}`;
+    super(`${call} is not governed by the budget, and budget.ungoverned is 'reject'`);
     this.method = method;
     this.path = path;
   }
@@ -158,7 +161,7 @@ export class PlanDenied extends PermissionDeniedError {
 
   constructor(plan: string, roles: readonly string[]) {
     const body: PermissionErrorBody = {
-      message: `The plan ${plan} is not open to the caller's roles.`,
+      message: `The plan ${shown(plan)} is not open to the caller's roles.`,
       type: 'invalid_request_error',
       param: null,
       code: 'plan_denied',
@@ -169,11 +172,22 @@ export class PlanDenied extends PermissionDeniedError {
   }
 }
 
-/** A short, safe description of a value: its text if it is short and no URL (it may hold a password), else its kind. */
+/** Most UTF-16 units of a text that a message shows. */
+const MOST_SHOWN = 100;
+/** What can break a line of a log, or turn its direction; and halves of characters, which no encoding takes. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu;
+
+/** A text that comes from a call, as it stands in messages: its beginning, on one line, with escapes as in JSON. */
+export function shown(text: string): string {
+  const beginning = text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
+  return beginning.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** A short, safe description of a value: its text if it is short, no URL and no API key, else its kind. */
 function describe(value: unknown): string {
   if (typeof value === 'string') {
-    const shown = value.length <= 60 && !value.includes('://') && !value.includes('@');
-    return shown ? JSON.stringify(value) : `a string of ${value.length} characters`;
+    const isShort = value.length <= 60 && !/:\/\/|@|^sk-/.test(value);
+    return isShort ? shown(JSON.stringify(value)) : `a string of ${value.length} characters`;
   }
   if (value === null || ['number', 'boolean', 'undefined', 'bigint'].includes(typeof value))
     return String(value);

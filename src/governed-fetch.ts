@@ -1,9 +1,9 @@
 import { Attempt } from './attempt.ts';
 import { Budget } from './budget.ts';
 import type { Admitted } from './call-admissions.ts';
-import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import { type Route, routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
+import { changedBody } from './changed-body.ts';
 import { PlanDenied, QuotaExceeded, UngovernedEndpointError } from './errors.ts';
 import type { Caller } from './limits/call.ts';
 import type { BudgetOptions } from './options.ts';
@@ -31,7 +31,7 @@ export function governFetch(fetch: Fetch, budget: Budget | BudgetOptions, caller
     const { url, method } = targetOf(input, init);
     // A data: URL goes nowhere; the SDK fetches one to learn about its fetch.
     if (governor.ungoverned === 'reject' && !url.startsWith('data:')) {
-      throw new UngovernedEndpointError(method, new URL(url, 'http://localhost').pathname);
+      throw new UngovernedEndpointError(method, url);
     }
     return fetch(input, init);
   };
@@ -70,10 +70,10 @@ async function sendGoverned(
     if (error instanceof QuotaExceeded || error instanceof PlanDenied) return denialResponse(error);
     throw error;
   }
-  const changed = changedRequest(endpoint, fields, admitted.bound);
+  const changed = changedBody(endpoint, body, fields, admitted);
   const attempt = new Attempt(budget, endpoint, call, admitted, changed.asking);
-  if (changed.fields === undefined) return attempt.send(() => fetch(input, init), signal);
-  const encoded = encodedLike(body, changed.fields) as string | Uint8Array<ArrayBuffer>;
+  if (changed.body === undefined) return attempt.send(() => fetch(input, init), signal);
+  const encoded = changed.body as string | Uint8Array<ArrayBuffer>;
   return attempt.send(() => fetch(input, { ...init, ...withBody(input, init, encoded) }), signal);
 }
 

@@ -2,10 +2,10 @@ import { APIUserAbortError, type ClientOptions, type OpenAI } from 'openai';
 import { Attempt } from './attempt.ts';
 import type { Budget } from './budget.ts';
 import type { Admitted } from './call-admissions.ts';
-import { changedRequest, encodedLike } from './calls/changed-request.ts';
 import type { Endpoint } from './calls/endpoint.ts';
 import { routeOf } from './calls/endpoints.ts';
 import { readRequestBody } from './calls/request-body.ts';
+import { changedBody } from './changed-body.ts';
 import { UngovernedEndpointError } from './errors.ts';
 import { sendIfGoverned } from './governed-fetch.ts';
 import type { Call, Caller } from './limits/call.ts';
@@ -15,7 +15,17 @@ import { isRetrieval } from './responses/background.ts';
 export type RequestOptions = Awaited<Parameters<OpenAI['request']>[0]>;
 type SdkFetch = NonNullable<ClientOptions['fetch']>;
 
-/** Where a request's attempt travels from `prepareOptions` to `fetch`: in its `fetchOptions`, which the SDK hands on. */
+type BuiltRequest = ReturnType<OpenAI['buildRequest']>;
+/** What the SDK does for each attempt of a request, from its preparation to its response. */
+type MakeRequest = (
+  options: RequestOptions | Promise<RequestOptions>,
+  ...rest: unknown[]
+) => Promise<unknown>;
+
+/**
+ * Where a request's attempt travels from `prepareOptions` to `fetch`: in its options, and from there in the request that
+ * is built of them. Copies that a subclass makes of either have it too.
+ */
 const ATTEMPT = Symbol('governed-openai attempt');
 
 /** An attempt on its way to be sent. */
@@ -98,12 +108,11 @@ export class Governor {
     const model = azureDeployment ?? route.deployment ?? modelOfUpload(options, fields);
     const call = this.#budget.callOf(endpoint, fields, model, this.#caller);
     const admitted = await this.#admit(endpoint, call, options.signal);
-    const changed = changedRequest(endpoint, fields, admitted.bound);
-    if (changed.fields !== undefined) options.body = encodedLike(options.body, changed.fields);
-    const hideUsage = changed.asking || parcelOf(options.fetchOptions)?.hideUsage === true;
+    const changed = changedBody(endpoint, options.body, fields, admitted);
+    if (changed.body !== undefined) options.body = changed.body;
+    const hideUsage = changed.asking || parcelOf(options)?.hideUsage === true;
     const attempt = new Attempt(this.#budget, endpoint, call, admitted, hideUsage);
-    const parcel = new Parcel(attempt, hideUsage, options.signal);
-    options.fetchOptions = Object.assign({}, options.fetchOptions, { [ATTEMPT]: parcel });
+    Object.assign(options, { [ATTEMPT]: new Parcel(attempt, hideUsage, options.signal) });
   }
 
   async #admit(endpoint: Endpoint, call: Call, signal: AbortSignal | null | undefined): Promise<Admitted> {
@@ -115,10 +124,33 @@ export class Governor {
     }
   }
 
-  /** A request that cannot be built will not be sent. Gives back the same promise: the SDK waits no longer for it. */
-  watchBuild<T>(options: RequestOptions, building: Promise<T>): Promise<T> {
-    building.catch(() => parcelOf(options.fetchOptions)?.abandon());
-    return building;
+  /** The request that is built of these options, with their attempt. */
+  static async handOn(options: RequestOptions, building: BuiltRequest): BuiltRequest {
+    const built = await building;
+    const parcel = parcelOf(options);
+    if (parcel !== undefined) Object.assign(built.req, { [ATTEMPT]: parcel });
+    return built;
+  }
+
+  /**
+   * Gives each attempt options of its own, and gives back what was reserved for one that fails before it is sent: while
+   * it is built, or in a hook of a subclass or of the SDK's provider. The method is private in the SDK's types; where it
+   * is gone, the estimate of such an attempt stands.
+   */
+  static watchAttempts({ prototype }: { readonly prototype: OpenAI }): void {
+    const makeRequest: unknown = Reflect.get(prototype, 'makeRequest');
+    if (typeof makeRequest !== 'function') return;
+    const attempted = async function (this: OpenAI, ...[options, ...rest]: Parameters<MakeRequest>) {
+      // Ours to change: an app may use its own options again, or have frozen them.
+      const own = { ...(await options) };
+      try {
+        return await (makeRequest as MakeRequest).call(this, own, ...rest);
+      } catch (error) {
+        parcelOf(own)?.abandon();
+        throw error;
+      }
+    };
+    Object.defineProperty(prototype, 'makeRequest', { value: attempted, configurable: true, writable: true });
   }
 }
 
@@ -128,7 +160,7 @@ function modelOfUpload(options: RequestOptions, fields: object): string | undefi
   return typeof model === 'string' && Object.keys(fields).length === 0 ? model : undefined;
 }
 
-function parcelOf(fetchOptions: object | undefined): Parcel | undefined {
-  const parcel: unknown = fetchOptions === undefined ? undefined : Reflect.get(fetchOptions, ATTEMPT);
+function parcelOf(carrier: object | undefined): Parcel | undefined {
+  const parcel: unknown = carrier === undefined ? undefined : Reflect.get(carrier, ATTEMPT);
   return parcel instanceof Parcel ? parcel : undefined;
 }

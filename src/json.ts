@@ -1,3 +1,5 @@
+const BACKSLASH = 0x5c;
+
 /** An object of JSON, of which nothing is known but that its fields can be read. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -24,6 +26,20 @@ export function parseFields(text: string): Fields | undefined {
     // No JSON, so no object.
     return undefined;
   }
+}
+
+/**
+ * The index after the string literal that opens at `open`; -1 if none does, or it has no end. Linear over a whole text:
+ * each run of backslashes is counted once, for the quote that follows it.
+ */
+export function stringEnd(text: string, open: number): number {
+  if (!text.startsWith('"', open)) return -1;
+  for (let quote = text.indexOf('"', open + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before -= 1;
+    if ((quote - before) % 2 === 1) return quote + 1;
+  }
+  return -1;
 }
 
 /** The same JSON in printable ASCII. */

@@ -18,7 +18,8 @@ export class Pacing {
   readonly #lines: Lines;
   #waiting = 0;
   #arrivals = 0;
-  #pokes = 0;
+  /** The last poke of any counter, by `performance.now()`. */
+  #pokedAt = -Infinity;
 
   /** @param random from 0 to 1, for tests */
   constructor(options: ResolvedPacing, random: () => number = Math.random) {
@@ -36,7 +37,7 @@ export class Pacing {
   /**
    * What the applicant is admitted to: at once if its attempt admits it at once and nobody waits before it. Throws or
    * rejects with the error of its denial when it cannot wait or has waited `maxWait`, with the reason of its signal, or
-   * with what its attempt throws. One that can never fit should not enter: it would wait for its turn to be told so.
+   * with what its attempt throws. One that can never fit is refused at once, whoever waits.
    */
   enter<T>(applicant: Applicant<T>): T | Promise<T> {
     applicant.signal?.throwIfAborted();
@@ -77,7 +78,7 @@ export class Pacing {
    * @param counters ids of the counters where; default: anywhere
    */
   poke(counters?: Iterable<string>): void {
-    this.#pokes++;
+    this.#pokedAt = performance.now();
     this.#lines.poke(counters);
   }
 
@@ -87,7 +88,6 @@ export class Pacing {
 
   async #enterLater(waiter: Waiter, attempting: Promise<Attempted<unknown>>): Promise<unknown> {
     const { applicant, gate } = waiter;
-    const pokes = this.#pokes;
     let attempted: Attempted<unknown>;
     try {
       attempted = await attempting;
@@ -101,33 +101,34 @@ export class Pacing {
     }
     this.#cancel(gate);
     applicant.signal?.throwIfAborted();
-    this.#deny(waiter, attempted, pokes !== this.#pokes);
+    this.#deny(waiter, attempted, this.#pokedAt >= waiter.triedAt);
     return waiter.ended;
   }
 
   /** Lets one wait that has not tried. */
   #queue(waiter: Waiter, line: Line): Promise<unknown> {
-    const { maxQueued, maxWait } = this.#options;
-    const opensTooLate = line.counter === undefined && (waiter.gate?.opensAt ?? 0) > waiter.deadline;
-    if (maxWait === 0 || this.#waiting >= maxQueued || opensTooLate) this.#refuse(waiter, line);
+    const { maxQueued } = this.#options;
+    const { applicant, gate } = waiter;
+    const opensTooLate = line.counter === undefined && (gate?.opensAt ?? 0) > waiter.deadline;
+    if (!applicant.canFit()) void waiter.refuseWith(() => applicant.denialUntried());
+    else if (this.#waiting >= maxQueued || opensTooLate) this.#refuse(waiter, line);
     else this.#join(waiter, line);
     return waiter.ended;
   }
 
-  /** Whether it was admitted. */
-  async #try(waiter: Waiter, line: Line): Promise<boolean> {
+  async #try(waiter: Waiter, line: Line): Promise<void> {
     const { applicant, gate } = waiter;
-    const pokes = this.#pokes;
     let attempted: Attempted<unknown>;
     waiter.isTrying = true;
+    waiter.triedAt = performance.now();
     gate?.take();
     try {
-      attempted = await applicant.attempt(performance.now() - waiter.arrivedAt);
+      attempted = await applicant.attempt(waiter.triedAt - waiter.arrivedAt);
     } catch (error) {
       gate?.cancel();
       this.#end(waiter);
       waiter.refuse(error);
-      return false;
+      return;
     }
     waiter.isTrying = false;
     const hasLeft = waiter.line === undefined;
@@ -135,7 +136,7 @@ export class Pacing {
       gate?.start();
       this.#end(waiter);
       waiter.admit(attempted.admitted);
-      return true;
+      return;
     }
     gate?.cancel();
     if ('admitted' in attempted) {
@@ -143,10 +144,9 @@ export class Pacing {
       guarded(() => applicant.abandon(admitted));
     } else if (!hasLeft) {
       // Which pokes were meant for a line that it was not in is not known.
-      const missed = attempted.counter === line.counter ? line.isPoked : pokes !== this.#pokes;
-      this.#deny(waiter, attempted, missed);
+      const pokedAt = attempted.counter === line.counter ? line.pokedAt : this.#pokedAt;
+      this.#deny(waiter, attempted, pokedAt >= waiter.triedAt);
     }
-    return false;
   }
 
   /** @param missed room may have been made since it tried */
@@ -166,6 +166,7 @@ export class Pacing {
 
   #join(waiter: Waiter, line: Line): void {
     if (waiter.line === undefined) {
+      waiter.counters = waiter.applicant.counters();
       this.#waiting++;
       waiter.watch(
         () => this.#expire(waiter),
@@ -188,12 +189,10 @@ export class Pacing {
     waiter.refuse(waiter.applicant.signal?.reason);
   }
 
-  /** Its time is over. One that may fit by now has a last try. */
+  /** Its time is over. The first of a line has a last try, if it is not trying already. */
   #expire(waiter: Waiter): void {
     const { line } = waiter;
-    if (line === undefined || waiter.isTrying) return;
-    const isDue = line.first === waiter && waiter.readyAt <= performance.now();
-    if (isDue && !this.#lines.isStalled(line)) void this.#lines.serve(line);
+    if (line?.first === waiter) void this.#lines.serve(line);
     if (!waiter.isTrying && waiter.line !== undefined) this.#refuse(waiter, waiter.line);
   }
 
@@ -204,7 +203,7 @@ export class Pacing {
     this.#end(waiter);
     if (denied !== undefined) waiter.refuse(denied);
     else if (slots !== undefined) void waiter.refuseWith(() => applicant.denialOfSlot(slots));
-    else if (counter !== undefined) void waiter.refuseWith(() => applicant.denialBy(counter));
+    else void waiter.refuseWith(() => applicant.denialUntried());
   }
 
   #start(gate: Gate | undefined): void {

@@ -90,8 +90,11 @@ export class PriceBook {
   }
 }
 
+/** No model's name is longer; the time to look one up grows with it. */
+const LONGEST_NAME = 200;
+
 function listedPricing(model: string, now: number): Pricing | undefined {
-  if (list === undefined || model === '') return undefined;
+  if (list === undefined || model === '' || model.length > LONGEST_NAME) return undefined;
   const { calcPrice } = list;
   const options = { providerId: 'openai', timestamp: new Date(now) };
   const found = calcPrice({ input_tokens: 0, output_tokens: 0 }, model, options);

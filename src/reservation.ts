@@ -51,9 +51,14 @@ export interface Counted extends Reading {
   readonly charges: readonly Charge[];
 }
 
-/** Distinguishes the reservations of this process from those of others. */
-const PROCESS = crypto.randomUUID();
+/** Distinguishes the reservations of this process from those of others. Made late: Workers draw no random at the start. */
+let processId: string | undefined;
 let made = 0;
+
+function nextId(): string {
+  processId ??= crypto.randomUUID();
+  return `${processId}-${++made}`;
+}
 
 /** A reservation as the budget keeps it: open until it is closed, once. */
 export class OpenReservation implements StoredReservation {
@@ -67,7 +72,7 @@ export class OpenReservation implements StoredReservation {
   counted: Counted | undefined;
   /** Frees the slot that it holds as a call under way. */
   slot: (() => void) | undefined;
-  readonly id = `${PROCESS}-${++made}`;
+  readonly id = nextId();
   readonly #close: Close;
   #open = true;
 

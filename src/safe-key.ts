@@ -14,8 +14,12 @@ export function safeKey(text: string): string {
     const encoded = encodeURIComponent(text);
     if (encoded.length <= LONGEST) return encoded;
   }
-  return `#${bytesToHex(sha256(utf16(text)))}`;
+  if (hashed?.text !== text) hashed = { text, key: `#${bytesToHex(sha256(utf16(text)))}` };
+  return hashed.key;
 }
+
+/** The last that was hashed: each limit of a call asks for the same, and a megabyte takes some 25 ms. */
+let hashed: { readonly text: string; readonly key: string } | undefined;
 
 /** UTF-8 would make all lone surrogates the same. */
 function utf16(text: string): Uint8Array {

@@ -28,6 +28,9 @@ export const UNITS: readonly Unit[] = [
   'cost',
 ];
 
+/** Above this, a number of tokens, images or seconds is absurd: it is no report, and no estimate. Keeps sums exact. */
+export const MOST_COUNTED = 1e12;
+
 /** Dollars are counted in whole nanodollars, so that sums are exact up to 9 million dollars (2^53 nanodollars). */
 export const NANODOLLARS = 1e9;
 

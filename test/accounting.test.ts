@@ -523,6 +523,14 @@ describe('errors', () => {
         cause: Object.assign(new Error('x'), { code: 'ETIMEDOUT', syscall: 'connect' }),
       }),
     ],
+    [
+      'refused, on Deno',
+      new TypeError('fetch failed', {
+        cause: new Error(
+          'error sending request for url (http://x/): client error (Connect): tcp connect error: Connection refused',
+        ),
+      }),
+    ],
   ])('a connection that never was (%s) is refunded', async (_, error) => {
     const { openai, budget } = setUp(error, { limits });
     await expect(openai.chat.completions.create(HELLO)).rejects.toThrow('Connection error');

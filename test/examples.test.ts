@@ -32,10 +32,6 @@ test('workers on one file spend a budget together, and not more', async () => {
   expect(output).toMatch(/│ its limit/);
 });
 
-test('the example of how to mock passes its own tests', async () => {
-  expect(await node(['--test', '--test-reporter=tap', 'examples/mocking.ts'])).toContain('# pass 2');
-});
-
 test('the first example of the README runs as it stands', async () => {
   const readme = readFileSync(resolve(ROOT, 'README.md'), 'utf8');
   const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';

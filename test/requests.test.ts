@@ -245,6 +245,12 @@ describe('what a call may use, by endpoint', () => {
       { model: 'gpt-image-1', prompt: 'hello' },
       { completionTokens: 6_240 },
     ],
+    [
+      'compaction',
+      '/responses/compact',
+      { model: 'gpt-4o', input: 'hello' },
+      { requests: 1, promptTokens: 8 },
+    ],
     ['moderations', '/moderations', { input: 'hello' }, { requests: 1, tokens: 0, cost: 0 }],
     ['speech by characters', '/audio/speech', { model: 'tts-1', input: 'hello', voice: 'x' }, { tokens: 0 }],
     [

@@ -6,16 +6,16 @@ const SRC = resolve(import.meta.dirname, '../src');
 
 /** From the outside in: a file imports from its own layer or from those below it, never from above. */
 const LAYERS: readonly (readonly string[])[] = [
-  ['testing/'],
+  ['testing/', 'apim/', 'wso2/', 'plans/'],
   ['index.ts'],
   ['client.ts'],
   ['governor.ts'],
   ['governed-fetch.ts'],
-  ['attempt.ts', 'retrieval.ts'],
+  ['attempt.ts', 'changed-body.ts', 'retrieval.ts'],
   ['stream-limit.ts'],
   ['budget.ts'],
-  ['call-admissions.ts', 'background.ts'],
-  ['admissions.ts'],
+  ['accounts.ts', 'call-admissions.ts', 'background.ts'],
+  ['admissions.ts', 'upstream/'],
   [
     'options.ts',
     'policy.ts',
@@ -37,6 +37,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['prices.ts'],
   ['stores/'],
   ['limits/'],
+  ['import/'],
   ['checks.ts'],
   ['errors.ts'],
   ['guarded.ts', 'json.ts', 'safe-key.ts', 'usage.ts'],

@@ -1,6 +1,6 @@
 import { type Fields, isFields, textOf } from '../json.ts';
 import { AUDIO_TOKENS_PER_SECOND, leastBytesPerSecond } from '../tokens/audio.ts';
-import type { Endpoint } from './endpoint.ts';
+import { boundOf, type Endpoint } from './endpoint.ts';
 
 /** A file of unknown size counts as the longest that gpt-4o-transcribe takes. */
 const LONGEST_SECONDS = 1_500;
@@ -60,7 +60,7 @@ function estimateListening(model: string, body: Fields, tokens: (text: string) =
 
 /** Seconds that a file may last, by its size. */
 function durationBound(file: unknown): number {
-  const size = isFields(file) ? file['size'] : undefined;
-  if (!isFields(file) || typeof size !== 'number') return LONGEST_SECONDS;
+  const size = isFields(file) ? boundOf(file['size']) : undefined;
+  if (!isFields(file) || size === undefined) return LONGEST_SECONDS;
   return size / leastBytesPerSecond(`${textOf(file['type'])} ${textOf(file['name'])}`);
 }

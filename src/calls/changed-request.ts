@@ -24,8 +24,9 @@ export function changedRequest(
 /** The fields that make a stream report its usage, or undefined if it does so already. */
 function askForUsage(endpoint: Endpoint, fields: Fields): Fields | undefined {
   if (endpoint.asksForUsage !== true || fields['stream'] !== true) return undefined;
-  const options = isFields(fields['stream_options']) ? fields['stream_options'] : {};
-  if (options['include_usage'] === true) return undefined;
+  const options = fields['stream_options'] ?? {};
+  // What is no options, the API refuses.
+  if (!isFields(options) || options['include_usage'] === true) return undefined;
   return { ...fields, stream_options: { ...options, include_usage: true } };
 }
 

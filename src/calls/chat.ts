@@ -1,7 +1,7 @@
 import { type Fields, isFields, listOf } from '../json.ts';
 import { promptAudioTokens } from '../tokens/audio.ts';
 import { chatPromptTokens } from '../tokens/chat.ts';
-import { boundOf, choicesOf, type Deliver, type Endpoint } from './endpoint.ts';
+import { boundOf, choicesOf, type Deliver, type Endpoint, slotName } from './endpoint.ts';
 
 export const chat: Endpoint = {
   path: '/chat/completions',
@@ -22,10 +22,10 @@ export const chat: Endpoint = {
   deliver(event, deliver) {
     for (const choice of listOf(event['choices'])) {
       if (!isFields(choice) || !isFields(choice['delta'])) continue;
-      const slot = `${choice['index']}`;
+      const slot = slotName(choice['index']);
       for (const name of TEXTS) deliverText(choice['delta'], name, `${slot} ${name}`, deliver);
       for (const call of listOf(choice['delta']['tool_calls'])) {
-        if (isFields(call)) deliverToolCall(call, `${slot} tool ${call['index']}`, deliver);
+        if (isFields(call)) deliverToolCall(call, `${slot} tool ${slotName(call['index'])}`, deliver);
       }
     }
   },

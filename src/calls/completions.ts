@@ -1,6 +1,6 @@
 import { isFields, listOf } from '../json.ts';
 import { inputTokens } from './embeddings.ts';
-import { boundOf, choicesOf, type Endpoint } from './endpoint.ts';
+import { boundOf, choicesOf, type Endpoint, slotName } from './endpoint.ts';
 
 /** What the API gives where the request sets no `max_tokens`. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -24,7 +24,7 @@ export const completions: Endpoint = {
   deliver(event, deliver) {
     for (const choice of listOf(event['choices'])) {
       if (isFields(choice) && typeof choice['text'] === 'string')
-        deliver(`${choice['index']}`, choice['text']);
+        deliver(slotName(choice['index']), choice['text']);
     }
   },
 };

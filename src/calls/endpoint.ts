@@ -2,6 +2,7 @@ import type { Fields } from '../json.ts';
 import type { Call } from '../limits/call.ts';
 import type { Quantities } from '../prices.ts';
 import type { Reader } from '../tokens/reader.ts';
+import { MOST_COUNTED } from '../usage.ts';
 
 /** What an endpoint needs to say how much a call may use. */
 export interface EstimateContext {
@@ -33,10 +34,16 @@ export interface Endpoint {
   deliver?(event: Fields, deliver: Deliver): void;
 }
 
+/** What names a slot: an index or an id. Anything else, which may have no text at all, is no name. */
+export function slotName(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
 /** `n`, as the API reads it: 1 unless it is a number of at least 1. A wrong one never makes the estimate smaller. */
 export function choicesOf(value: unknown): number {
-  const n = Math.ceil(Number(value));
-  return n >= 1 && Number.isFinite(n) ? n : 1;
+  // A form holds it as a text. Of other values, some cannot even be tried to be made a number.
+  const n = typeof value === 'number' || typeof value === 'string' ? Math.ceil(Number(value)) : 1;
+  return n >= 1 ? Math.min(n, MOST_COUNTED) : 1;
 }
 
 /** A bound on output tokens: undefined unless it is a number of at least 0, so that a wrong one bounds nothing. */

@@ -5,12 +5,13 @@ import { embeddings } from './embeddings.ts';
 import type { Endpoint } from './endpoint.ts';
 import { imageEdits, imageGenerations, imageVariations } from './images.ts';
 import { moderations } from './moderations.ts';
-import { responses } from './responses.ts';
+import { compactions, responses } from './responses.ts';
 
 /** Every governed endpoint. A path that ends another's comes after it. */
 export const ENDPOINTS: readonly Endpoint[] = [
   chat,
   responses,
+  compactions,
   embeddings,
   completions,
   imageGenerations,

@@ -6,13 +6,15 @@ import { CompletionForecast, maxCompletionTokens } from '../tokens/completion.ts
 import { encodingForModel, isReasoningModel } from '../tokens/model.ts';
 import type { Reader } from '../tokens/reader.ts';
 import { loadTokenizer, type Tokenizer } from '../tokens/tokenizer.ts';
-import { NANODOLLARS, type Usage } from '../usage.ts';
+import { MOST_COUNTED, NANODOLLARS, type Usage } from '../usage.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** Texts of more UTF-16 units than this are bounded, not counted: they are beyond any model's context. */
 const COUNTED_LENGTH = 4_000_000;
 /** Models remembered; a hostile stream of names cannot grow the memory. */
 const REMEMBERED = 1_000;
+/** Models of longer names are none of any API, and are not remembered. */
+const LONGEST_NAME = 200;
 /** Milliseconds after which a model's price is looked up again: some hold from a date on. */
 const REFRESH = 3_600_000;
 
@@ -85,13 +87,14 @@ export class Estimator {
     expectation: { key(): string; most(): number },
   ): Estimate {
     let unbounded = false;
-    const quantities = endpoint.estimate(call, {
+    const estimated = endpoint.estimate(call, {
       model,
       unboundedCompletion: (choices) => {
         unbounded = true;
         return this.#unbounded(call, choices, expectation);
       },
     });
+    const quantities = countable(estimated);
     return { quantities, usage: usageFor(quantities, endpoint.free ? undefined : model.pricing), unbounded };
   }
 
@@ -121,10 +124,21 @@ export class Estimator {
       pricing: this.#prices.pricing(name, now),
       until: now + REFRESH,
     };
+    if (name.length > LONGEST_NAME) return model;
     if (this.#models.size >= REMEMBERED) this.#models.clear();
     this.#models.set(name, model);
     return model;
   }
+}
+
+/** What an absurd request makes of a quantity counts as the most: infinity times a price of 0 is no number, and fits. */
+function countable(quantities: Quantities): Quantities {
+  const absurd = ([, value]: [string, number | undefined]) =>
+    value !== undefined && !(value >= 0 && value <= MOST_COUNTED);
+  const entries = Object.entries(quantities);
+  if (!entries.some(absurd)) return quantities;
+  const most = Object.fromEntries(entries.filter(absurd).map(([name]) => [name, MOST_COUNTED]));
+  return { ...quantities, ...most };
 }
 
 async function loadTables(model: string): Promise<Tokenizer> {

@@ -1,8 +1,7 @@
 import { type Fields, isFields } from '../json.ts';
 import type { Quantities } from '../prices.ts';
+import { MOST_COUNTED } from '../usage.ts';
 
-/** Above this, a reported number is absurd; it also keeps sums exact. */
-const MOST_TOKENS = 1e12;
 const INPUT_DETAILS = ['prompt_tokens_details', 'input_tokens_details', 'input_token_details'];
 const OUTPUT_DETAILS = ['completion_tokens_details', 'output_tokens_details'];
 const NONE: Fields = {};
@@ -15,18 +14,18 @@ const NONE: Fields = {};
 export function readUsage(usage: unknown, images: number): Quantities | undefined {
   if (!isFields(usage)) return undefined;
   if (usage['type'] === 'duration') return readDuration(usage['seconds'], images);
-  const prompt = usage['prompt_tokens'] ?? usage['input_tokens'];
-  const completion = usage['completion_tokens'] ?? usage['output_tokens'];
-  const total = usage['total_tokens'];
-  const promptTokens = count(prompt ?? (completion === undefined ? total : undefined));
-  const completionTokens = count(completion ?? 0);
-  if (promptTokens === undefined || completionTokens === undefined) return undefined;
+  const total = count(usage['total_tokens']);
+  const completion = count(usage['completion_tokens'] ?? usage['output_tokens']);
+  const prompt = count(usage['prompt_tokens'] ?? usage['input_tokens']);
+  const promptTokens = prompt ?? (completion === undefined ? total : undefined);
+  if (promptTokens === undefined || (completion ?? total) === undefined) return undefined;
   // The parts of the totals that have prices of their own.
   const input = firstFields(usage, INPUT_DETAILS);
   const output = firstFields(usage, OUTPUT_DETAILS);
-  return {
+  const quantities = {
     promptTokens,
-    completionTokens,
+    // Some servers count what a model thought in the total only; and who has no completion may leave it out.
+    completionTokens: Math.max(completion ?? 0, (total ?? 0) - promptTokens),
     images,
     cachedTokens: count(input['cached_tokens']),
     cacheWriteTokens: count(input['cache_write_tokens']),
@@ -35,11 +34,12 @@ export function readUsage(usage: unknown, images: number): Quantities | undefine
     audioCompletionTokens: count(output['audio_tokens']),
     imageCompletionTokens: count(output['image_tokens']),
   };
+  return Object.values(quantities).some(Number.isNaN) ? undefined : quantities;
 }
 
 function readDuration(seconds: unknown, images: number): Quantities | undefined {
   const duration = count(seconds);
-  return duration === undefined
+  return duration === undefined || Number.isNaN(duration)
     ? undefined
     : { promptTokens: 0, completionTokens: 0, images, seconds: duration };
 }
@@ -52,6 +52,8 @@ function firstFields(fields: Fields, names: readonly string[]): Fields {
   return NONE;
 }
 
+/** Undefined if there is none; NaN for what no count can be. */
 function count(value: unknown): number | undefined {
-  return typeof value === 'number' && value >= 0 && value <= MOST_TOKENS ? value : undefined;
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'number' && value >= 0 && value <= MOST_COUNTED ? value : Number.NaN;
 }

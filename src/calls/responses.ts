@@ -1,7 +1,7 @@
 import { isFields } from '../json.ts';
 import { promptAudioTokens } from '../tokens/audio.ts';
 import { responsesPromptTokens } from '../tokens/responses.ts';
-import { boundOf, type Endpoint } from './endpoint.ts';
+import { boundOf, type Endpoint, slotName } from './endpoint.ts';
 
 export const responses: Endpoint = {
   path: '/responses',
@@ -19,6 +19,9 @@ export const responses: Endpoint = {
   deliver(event, deliver) {
     const { type, delta } = event;
     if (typeof type !== 'string' || typeof delta !== 'string' || !type.endsWith('.delta')) return;
-    deliver(`${event['item_id']} ${event['content_index'] ?? ''} ${type}`, delta);
+    deliver(`${slotName(event['item_id'])} ${slotName(event['content_index'])} ${type}`, delta);
   },
 };
+
+/** A conversation made shorter by the model; it is not streamed, and takes no bound. */
+export const compactions: Endpoint = { path: '/responses/compact', estimate: responses.estimate };

@@ -1,4 +1,4 @@
-import { type Fields, isFields, listOf, parseFields } from '../json.ts';
+import { type Fields, isFields, parseFields } from '../json.ts';
 import type { Quantities } from '../prices.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readUsage } from './report.ts';
@@ -16,6 +16,8 @@ export interface StreamReport {
   readonly heard: boolean;
   /** An event told of an error. */
   readonly failed: boolean;
+  /** Output was delivered that cannot be counted: of an endpoint that has no such, or in an event too large to read. */
+  readonly uncounted: boolean;
   /** Output tokens delivered, counted here; undefined if the endpoint's output is none that can be counted. */
   delivered(): number | undefined;
 }
@@ -29,6 +31,7 @@ export class StreamMeter implements StreamReport {
   #counted = 0;
   #heard = false;
   #failed = false;
+  #uncounted = false;
   #reported: Quantities | undefined;
 
   constructor(endpoint: Endpoint, tokens: (text: string) => number) {
@@ -46,6 +49,16 @@ export class StreamMeter implements StreamReport {
 
   get failed(): boolean {
     return this.#failed;
+  }
+
+  get uncounted(): boolean {
+    return this.#uncounted;
+  }
+
+  /** An event has passed that was too large to be read. */
+  oversized(): void {
+    this.#heard = true;
+    this.#uncounted = true;
   }
 
   /** 'hide' for the event that only tells the usage: an app that did not ask for it must not see it. */
@@ -80,13 +93,20 @@ export class StreamMeter implements StreamReport {
     const { countsImages, usageOfEvent } = this.#endpoint;
     const usage = readUsage(event['usage'] ?? usageOfEvent?.(event), countsImages ? 1 : 0);
     if (usage === undefined) return false;
-    // Each image of a stream reports its own usage; elsewhere the last report is the whole.
-    this.#reported = countsImages && this.#reported ? sum(this.#reported, usage) : usage;
+    const before = this.#reported;
+    // Each image of a stream reports its own usage; elsewhere the last report is the whole, unless it takes back some.
+    if (countsImages && before !== undefined) this.#reported = sum(before, usage);
+    else if (before === undefined || tokensOf(usage) >= tokensOf(before)) this.#reported = usage;
     return true;
   }
 
   #keep(data: string): void {
-    if (this.#endpoint.deliver === undefined) return;
+    if (this.#endpoint.deliver === undefined) {
+      this.#uncounted ||= !this.#failed;
+      return;
+    }
+    // No object, so no output: a failed parse costs far more than this.
+    if (!data.includes('{')) return;
     this.#kept.push(data);
     this.#keptLength += data.length;
     if (this.#keptLength > KEPT) this.#count();
@@ -105,9 +125,13 @@ export class StreamMeter implements StreamReport {
   }
 }
 
-/** The extra event of `stream_options.include_usage`: no choices, only the usage. */
-function isUsageOnly(event: Fields): boolean {
-  return isFields(event['usage']) && Array.isArray(event['choices']) && listOf(event['choices']).length === 0;
+/** The extra event of `stream_options.include_usage`: no choices, only the usage; and no error, which the app must see. */
+function isUsageOnly({ usage, choices, error }: Fields): boolean {
+  return isFields(usage) && Array.isArray(choices) && choices.length === 0 && !error;
+}
+
+function tokensOf({ promptTokens, completionTokens }: Quantities): number {
+  return promptTokens + completionTokens;
 }
 
 function sum(a: Quantities, b: Quantities): Quantities {

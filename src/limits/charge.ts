@@ -44,7 +44,7 @@ export function chargeOf(limit: CompiledLimit, call: Call, key: string, usage: U
 }
 
 /** The counter key that a limit counts a call for; `key` is the budget's. @throws BudgetOptionError */
-export function keyOf(limit: CompiledLimit, call: Call, key: string): string {
+function keyOf(limit: CompiledLimit, call: Call, key: string): string {
   const own = typeof limit.key === 'function' ? limit.key(call) : limit.key;
   return own === undefined ? key : checkKey(`key(call) of limit ${limit.name}`, own);
 }
@@ -83,6 +83,8 @@ export function settledFor(charge: Charge, outcome: Outcome): number {
 /** Keys made last, by limit and counter key: making and hashing a long text costs more than finding it. */
 const made = new WeakMap<CompiledLimit, Map<string, { readonly id: string; readonly storeKey: string }>>();
 const REMEMBERED = 1_000;
+/** Longer counter keys, in UTF-16 units, are not: a thousand of them would take the memory that the app needs. */
+const LONGEST = 1_000;
 
 function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   let keys = made.get(limit);
@@ -94,12 +96,13 @@ function storeKeyOf(limit: CompiledLimit, key: string, id: string): string {
   if (known?.id === id) return known.storeKey;
   if (keys.size >= REMEMBERED) keys.clear();
   const storeKey = [limit.name, key, id].map(safeKey).join(':');
+  if (key.length > LONGEST) return storeKey;
   keys.set(key, { id, storeKey });
   return storeKey;
 }
 
 /** Distinguishes counters, whatever their windows. */
-export function counterOf(limit: CompiledLimit, key: string): string {
+export function counterOf({ limit, key }: Charge): string {
   return `${safeKey(limit.name)}:${key}`;
 }
 

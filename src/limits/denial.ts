@@ -1,4 +1,4 @@
-import { type ExceededReason, type QuotaErrorBody, QuotaExceeded } from '../errors.ts';
+import { type ExceededReason, type QuotaErrorBody, QuotaExceeded, shown } from '../errors.ts';
 import type { Unit } from '../usage.ts';
 import { type Call, planName } from './call.ts';
 import { type Charge, counterOf, denies, retryAfterMs } from './charge.ts';
@@ -48,12 +48,14 @@ export function denialOf(
   };
   const states = refusals.map((refusal) => refusal.state);
   const sent = headersOf(states, retryAfterMs, now);
+  // No wait that a client would take by itself brings these back; where it does not ask again, it fails at once.
+  if (reason !== 'rate') sent.set('x-should-retry', 'false');
   const chosen = chosenHeaders(headers, { charges, states, retryAfterMs });
   for (const [name, value] of chosen) sent.set(name, value);
   const { requested } = charge;
   return {
     error: new QuotaExceeded({ ...state, requested, plan: planName(call), retryAfterMs, reason }, body, sent),
-    counter: counterOf(charge.limit, charge.key),
+    counter: counterOf(charge),
     waitMs: refused.every(({ charge: { limit } }) => limit.onExceeded === 'wait')
       ? waitOf(charge.limit, retryAfterMs)
       : undefined,
@@ -91,7 +93,7 @@ const GROUP: { readonly [U in Unit]: string } = {
 
 function messageOf({ charge, state, reason, retryAfterMs }: Refusal, model: string): string {
   const { limit, key, requested } = charge;
-  const subject = `${model === '' ? 'this call' : model} in ${key} on ${label(limit)}`;
+  const subject = `${model === '' ? 'this call' : shown(model)} in ${shown(key)} on ${label(limit)}`;
   const numbers = `Limit ${amount(limit.max)}, Used ${amount(state.used)}, Requested ${amount(requested)}.`;
   const retry =
     retryAfterMs === undefined
@@ -113,7 +115,7 @@ function messageOf({ charge, state, reason, retryAfterMs }: Refusal, model: stri
 /** As the API words it: 'tokens per min (TPM)'; with the limit's own name where it has one. */
 function label(limit: CompiledLimit): string {
   const plain = unitPerPeriod(limit.unit, limit.per);
-  if (limit.name !== plain) return `${plain} (${limit.name})`;
+  if (limit.name !== plain) return `${plain} (${shown(limit.name)})`;
   const letter = limit.per === 'minute' ? 'M' : limit.per === 'day' ? 'D' : '';
   const short =
     letter === '' || limit.unit === 'cost' ? '' : ` (${GROUP[limit.unit].charAt(0).toUpperCase()}P${letter})`;

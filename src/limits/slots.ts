@@ -1,4 +1,4 @@
-import { QuotaExceeded } from '../errors.ts';
+import { QuotaExceeded, shown } from '../errors.ts';
 import { type Call, planName } from './call.ts';
 import { duration } from './denial.ts';
 
@@ -16,7 +16,7 @@ export interface SlotUsage {
 export function tooManyCalls(slots: SlotUsage, call: Call, key: string): QuotaExceeded {
   const { limit, max, used } = slots;
   const retryAfterMs = Math.ceil(slots.retryAfterMs);
-  const subject = `${call.model === '' ? 'this call' : call.model} in ${key} on ${limit}`;
+  const subject = `${call.model === '' ? 'this call' : shown(call.model)} in ${shown(key)} on ${limit}`;
   return new QuotaExceeded(
     {
       limit,

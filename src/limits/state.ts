@@ -1,6 +1,9 @@
 import { NANODOLLARS, type Unit } from '../usage.ts';
 import type { CompiledLimit } from './limit.ts';
 
+/** The last that a Date can be: what drains later is as good as never gone. */
+const LAST_MOMENT = 8.64e15;
+
 /** How a limit stands for one counter key. */
 export interface LimitUsage {
   /** The limit's name. */
@@ -37,7 +40,7 @@ export function limitUsage(
       0,
       limit.unit === 'cost' ? roundDollars(limit.capacity - used) : limit.capacity - used,
     ),
-    resetAt: resetAt === undefined ? undefined : new Date(resetAt),
+    resetAt: resetAt === undefined ? undefined : new Date(Math.min(resetAt, LAST_MOMENT)),
   };
 }
 

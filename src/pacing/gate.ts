@@ -40,7 +40,7 @@ export class Gate {
   /** It was admitted. */
   start(): void {
     this.#isStarting = false;
-    if (this.#minTime > 0) this.#opensAt = performance.now() + this.#minTime;
+    this.#opensAt = performance.now() + this.#minTime;
   }
 
   /** It was not. */
@@ -55,7 +55,7 @@ export class Gate {
   }
 
   get usage(): SlotUsage {
-    if (this.#maxConcurrent === Infinity || (this.#active < this.#maxConcurrent && this.#minTime > 0)) {
+    if (this.#active < this.#maxConcurrent && this.#minTime > 0) {
       const left = this.#opensAt - performance.now();
       return { limit: 'time between calls', max: 1, used: 1, retryAfterMs: left > 0 ? left : this.#minTime };
     }

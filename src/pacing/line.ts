@@ -11,16 +11,19 @@ export class Line {
   readonly counter: string | undefined;
   /** A turn is under way. */
   isRunning = false;
+  /** Turns in a row that came in time for its first, and too late: others were faster. */
+  racesLost = 0;
   /** A turn was called for and has not begun. */
   isCalled = false;
-  /** Room may have been made since the last try began. */
-  isPoked = false;
+  /** Room may have been made then, by `performance.now()`: what was known before is not to be relied on. */
+  pokedAt = -Infinity;
   /** Wakes it when its first may fit. */
   readonly alarm: Alarm;
   readonly #turn: () => Promise<void>;
   /** Last first. */
   readonly #waiters: Waiter[] = [];
-  readonly #turns = new Bottleneck({ maxConcurrent: 1, minTime: TURN_SPACING });
+  /** Made late: it sets a timer, which Workers do not allow before their first request. */
+  #turns: Bottleneck | undefined;
 
   /** @param turn lets the first of them try */
   constructor(counter: string | undefined, turn: (line: Line) => Promise<void>) {
@@ -56,6 +59,7 @@ export class Line {
     if (this.isRunning || this.isCalled) return;
     this.isCalled = true;
     this.alarm.clear();
+    this.#turns ??= new Bottleneck({ maxConcurrent: 1, minTime: TURN_SPACING });
     void this.#turns.schedule(this.#turn);
   }
 

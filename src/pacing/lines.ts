@@ -5,10 +5,12 @@ import type { Applicant, Waiter } from './waiter.ts';
 
 /**
  * A line wakes up to this share of its sleep later, and at most so many milliseconds: workers that share a counter are
- * told the same moment, and would all try at once.
+ * told the same moment, and would all try at once. With each time that others were faster it is twice as much, so that
+ * of many workers not all ask for each room that there is.
  */
 const JITTER_SHARE = 0.1;
 const MAX_JITTER = 50;
+const MAX_JITTER_LOST = 500;
 
 /**
  * The lines of those who wait, one for each counter that denied somebody and one for a slot, and whose turn it is: the
@@ -24,16 +26,16 @@ export class Lines {
   readonly #stalled = new Set<Line>();
   readonly #gate: Gate | undefined;
   readonly #gateAlarm = new Alarm(() => this.serveStalled());
-  readonly #attempt: (waiter: Waiter, line: Line) => Promise<boolean>;
+  readonly #attempt: (waiter: Waiter, line: Line) => Promise<void>;
   readonly #random: () => number;
 
   /**
-   * @param attempt lets one try; whether it was admitted
+   * @param attempt lets one try, who is then out of its line unless it was denied by its counter
    * @param random from 0 to 1
    */
   constructor(
     gate: Gate | undefined,
-    attempt: (waiter: Waiter, line: Line) => Promise<boolean>,
+    attempt: (waiter: Waiter, line: Line) => Promise<void>,
     random: () => number,
   ) {
     this.#gate = gate;
@@ -44,12 +46,12 @@ export class Lines {
   /** The line that one who arrives has to join before it has tried. */
   lineBefore(applicant: Applicant<unknown>, gate: Gate | undefined): Line | undefined {
     if (this.#lines.size > 0) {
-      for (const counter of applicant.counters) {
+      for (const counter of applicant.counters()) {
         const line = this.#lines.get(counter);
         if (line !== undefined) return line;
       }
     }
-    return gate === undefined || (gate.isOpen && this.#stalled.size === 0) ? undefined : this.slotLine;
+    return gate === undefined || gate.isOpen ? undefined : this.slotLine;
   }
 
   lineOf(counter: string): Line {
@@ -93,10 +95,12 @@ export class Lines {
   /** Lets the first of each line try again. */
   poke(counters: Iterable<string> | undefined): void {
     if (this.#lines.size === 0) return;
+    const now = performance.now();
     for (const counter of counters ?? this.#lines.keys()) {
       const line = this.#lines.get(counter);
-      if (line?.isRunning) line.isPoked = true;
-      else line?.call();
+      if (line === undefined) continue;
+      line.pokedAt = now;
+      line.call();
     }
   }
 
@@ -113,34 +117,32 @@ export class Lines {
     }
   }
 
-  /** A turn of a line: its first try, until one is denied. Begins at once. */
+  /** A turn of a line, begun at once: the first tries, and when it is out of the line the next, until one is denied. */
   async serve(line: Line): Promise<void> {
     if (line.isRunning) return;
     line.isRunning = true;
     line.alarm.clear();
+    const { first } = line;
+    const isDue = first !== undefined && first.readyAt > -Infinity && first.readyAt <= performance.now();
     await this.#drain(line);
     line.isRunning = false;
-    if (line.first !== undefined) {
-      if (line.isPoked) line.call();
-      else this.#rest(line);
-    }
+    if (line.first !== first) line.racesLost = 0;
+    else if (isDue) line.racesLost++;
+    if (line.first !== undefined) this.#rest(line);
     this.serveStalled();
   }
 
   async #drain(line: Line): Promise<void> {
-    let due = true;
-    for (;;) {
-      const waiter = this.#next(line);
-      if (waiter === undefined || !(due || waiter.readyAt <= performance.now())) return;
+    for (let waiter = this.#next(line); waiter !== undefined; waiter = this.#next(line)) {
       const ahead = this.#lineAhead(waiter);
-      if (ahead !== undefined) {
+      if (ahead === undefined) {
+        await this.#attempt(waiter, line);
+        if (waiter.line === line) return;
+      } else {
+        // Its turn had come: it may fit when those before it are gone.
+        waiter.readyAt = -Infinity;
         this.join(waiter, ahead);
-        due = false;
-        continue;
       }
-      line.isPoked = false;
-      due = await this.#attempt(waiter, line);
-      if (!due && waiter.line === line) return;
     }
   }
 
@@ -156,7 +158,7 @@ export class Lines {
 
   /** Another line that has one before it, for a counter that it counts on too. */
   #lineAhead(waiter: Waiter): Line | undefined {
-    for (const counter of waiter.applicant.counters) {
+    for (const counter of waiter.counters) {
       const line = this.#lines.get(counter);
       if (line !== waiter.line && line?.first?.goesBefore(waiter)) return line;
     }
@@ -175,18 +177,18 @@ export class Lines {
 
   /** Lets a line sleep until its first may fit. */
   #rest(line: Line): void {
-    if (line.isRunning || line.isCalled) return;
     const first = this.#stalled.has(line) ? line.firstWithoutSlot : line.first;
     if (first === undefined) {
       line.alarm.clear();
       return;
     }
     const sleep = first.readyAt - performance.now();
-    if (sleep <= 0) {
+    if (sleep <= 0 || first.triedAt <= line.pokedAt) {
       line.call();
       return;
     }
-    const jitter = this.#random() * Math.min(sleep * JITTER_SHARE, MAX_JITTER);
-    line.alarm.set(Math.min(first.readyAt + jitter, first.deadline));
+    const usual = Math.min(sleep * JITTER_SHARE, MAX_JITTER);
+    const jitter = this.#random() * Math.min(usual * 2 ** line.racesLost, MAX_JITTER_LOST);
+    line.alarm.set(first.readyAt + jitter);
   }
 }

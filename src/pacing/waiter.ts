@@ -21,8 +21,8 @@ export interface Applicant<T> {
   /** 0, first, to 9, last. */
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
-  /** Ids of the counters that it counts on and waits for. */
-  readonly counters: readonly string[];
+  /** Ids of the counters that it counts on and waits for. Asked where anybody waits. */
+  counters(): readonly string[];
   /** Whether it takes one of the slots for calls under way, until `Pacing.leave()`. */
   readonly slot: boolean;
   /**
@@ -33,8 +33,10 @@ export interface Applicant<T> {
   attempt(waitedMs: number): Attempted<T> | Promise<Attempted<T>>;
   /** Gives back what it was admitted to: its caller has left meanwhile. */
   abandon(admitted: T): void;
-  /** The error of a call that is refused without having tried: others wait for this counter before it. */
-  denialBy(counter: string): Error | Promise<Error>;
+  /** Whether it could be admitted if nothing was used. Asked of one that others wait before. */
+  canFit(): boolean;
+  /** The error of a call that is refused without having tried, as its counters stand. */
+  denialUntried(): Error | Promise<Error>;
   /** The error of a call that is refused because no slot became free for it. */
   denialOfSlot(slots: SlotUsage): Error;
 }
@@ -50,11 +52,15 @@ export class Waiter {
   /** By `performance.now()`. */
   readonly arrivedAt = performance.now();
   readonly deadline: number;
+  /** Those of the applicant, once it waits: a function of the app that fails then fails the call, and no other. */
+  counters: readonly string[] = [];
   /** Undefined: it does not wait, not yet or no more. */
   line: Line | undefined;
   /** It may fit from then on, by `performance.now()`, as far as is known. */
   readyAt = -Infinity;
   isTrying = false;
+  /** When its last try began, by `performance.now()`. */
+  triedAt = this.arrivedAt;
   /** What its last try was denied with. */
   denied: Error | undefined;
   readonly #arrival: number;

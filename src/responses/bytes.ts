@@ -54,3 +54,19 @@ export function joined(pieces: readonly Bytes[]): Bytes {
   }
   return all;
 }
+
+/** Where the text, of ASCII, stands last in the bytes, or -1. */
+export function lastIndexOfText(bytes: Uint8Array, text: string): number {
+  const first = text.charCodeAt(0);
+  for (let at = bytes.length - text.length; at >= 0; at -= 1) {
+    if (bytes[at] === first && isAt(bytes, at, text)) return at;
+  }
+  return -1;
+}
+
+function isAt(bytes: Uint8Array, start: number, text: string): boolean {
+  for (let at = 1; at < text.length; at += 1) {
+    if (bytes[start + at] !== text.charCodeAt(at)) return false;
+  }
+  return true;
+}

@@ -1,5 +1,5 @@
 import { BlankLines } from './blank-lines.ts';
-import { type Bytes, HeldBytes, joined } from './bytes.ts';
+import { type Bytes, HeldBytes, joined, lastIndexOfText } from './bytes.ts';
 import { eventData } from './sse-text.ts';
 
 /** Who is asked about each event. */
@@ -8,6 +8,10 @@ export interface EventJudge {
   readonly mayHide: boolean;
   /** Whether to hide the event. */
   hides(data: string): boolean;
+  /** Text to leave out of an event that is not hidden, in printable ASCII; the last that reads so is left out. */
+  omits(data: string): string | undefined;
+  /** An event is too large to be judged. */
+  oversized(): void;
   /** `[DONE]` has come: no more events are judged, and all bytes pass. */
   done(): void;
 }
@@ -50,24 +54,30 @@ export class EventFilter {
   end(): Bytes | undefined {
     if (this.#held.length === 0) return undefined;
     const bytes = this.#held.view;
-    return this.#hides(bytes) || !this.#judge.mayHide ? undefined : bytes;
+    const cut = this.#cutOf(bytes);
+    return cut?.whole || !this.#judge.mayHide ? undefined : withoutCut(bytes, cut);
   }
 
   /** The open event ends with these bytes. */
   #close(chunk: Bytes, start: number, end: number, shown: Shown): void {
     const split = this.#held.length > 0;
     if (split) this.#held.append(chunk.subarray(start, end));
-    this.#hidden = !this.#passing && this.#hides(split ? this.#held.view : chunk.subarray(start, end));
+    const cut = this.#passing ? undefined : this.#cutOf(split ? this.#held.view : chunk.subarray(start, end));
     this.#passing = false;
-    if (!this.#hidden && split) this.#showHeld(shown);
-    if (!this.#hidden && !split) shown.add(start, end);
+    this.#hidden = cut?.whole === true;
+    if (!this.#hidden && split) this.#showHeld(shown, cut);
+    if (!this.#hidden && !split) {
+      shown.add(start, start + (cut?.from ?? 0));
+      shown.add(start + (cut?.to ?? 0), end);
+    }
     this.#held.clear();
   }
 
   /** The open event goes on in the next chunk. */
   #keep(chunk: Bytes, start: number, shown: Shown): void {
-    if (this.#held.length + chunk.length - start > MAX_EVENT_BYTES) {
+    if (!this.#passing && this.#held.length + chunk.length - start > MAX_EVENT_BYTES) {
       this.#passing = true;
+      this.#judge.oversized();
       this.#showHeld(shown);
       this.#held.clear();
     }
@@ -76,18 +86,40 @@ export class EventFilter {
   }
 
   /** What is held always precedes what is shown of the chunk itself. A copy: the buffer is used again. */
-  #showHeld(shown: Shown): void {
-    if (this.#judge.mayHide && this.#held.length > 0) shown.lead = this.#held.view.slice();
+  #showHeld(shown: Shown, cut?: Cut): void {
+    if (this.#judge.mayHide && this.#held.length > 0) shown.lead = withoutCut(this.#held.view, cut);
   }
 
-  #hides(bytes: Bytes): boolean {
-    const data = bytes.length > MAX_EVENT_BYTES ? undefined : eventData(bytes);
-    if (data === undefined) return false;
-    if (!data.startsWith('[DONE]')) return this.#judge.hides(data);
-    this.#done = true;
-    this.#judge.done();
-    return false;
+  #cutOf(bytes: Bytes): Cut | undefined {
+    if (bytes.length > MAX_EVENT_BYTES) {
+      this.#judge.oversized();
+      return undefined;
+    }
+    const data = eventData(bytes);
+    if (data === undefined) return undefined;
+    if (data.startsWith('[DONE]')) {
+      this.#done = true;
+      this.#judge.done();
+      return undefined;
+    }
+    if (this.#judge.hides(data)) return { from: 0, to: bytes.length, whole: true };
+    const text = this.#judge.mayHide ? this.#judge.omits(data) : undefined;
+    const from = text === undefined ? -1 : lastIndexOfText(bytes, text);
+    return text === undefined || from === -1 ? undefined : { from, to: from + text.length, whole: false };
   }
+}
+
+/** The bytes of an event that are not shown. */
+interface Cut {
+  readonly from: number;
+  readonly to: number;
+  /** They are all of it. */
+  readonly whole: boolean;
+}
+
+/** A copy of the bytes but for those cut. */
+function withoutCut(bytes: Bytes, cut: Cut | undefined): Bytes {
+  return cut === undefined ? bytes.slice() : joined([bytes.subarray(0, cut.from), bytes.subarray(cut.to)]);
 }
 
 /** What is shown of a chunk: first what was held from chunks before it, then runs of its own bytes. */

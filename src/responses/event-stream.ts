@@ -7,7 +7,7 @@ import { isReadableStream, WatchedBody, type Watcher } from './watched-body.ts';
 
 export interface EventStreamSink {
   /**
-   * Whether `event` may hide anything; read once. When false, each network chunk is passed on untouched, at once.
+   * Whether anything may be hidden or left out; read once. When false, each network chunk is passed on untouched, at once.
    * When true, the app gets whole events only.
    */
   readonly mayHide: boolean;
@@ -18,6 +18,10 @@ export interface EventStreamSink {
    * @param cut ends the stream with an error, now or later
    */
   event(data: string, cut: (error: Error) => void): 'hide' | undefined;
+  /** Text to leave out of an event that is shown, see `EventJudge`; always the same for the same event. */
+  omits?(data: string): string | undefined;
+  /** An event above 32 MB has come, and is passed on. */
+  oversized?(): void;
   /**
    * Called once. `'complete'`: all events were delivered (the body's end, or `[DONE]`). `'cut'`: they were not; the
    * app cancelled, or a read failed with `error` (an abort, a lost connection).
@@ -41,6 +45,7 @@ export function tapEventStream(response: Response, sink: EventStreamSink): boole
     sink,
     mayHide: sink.mayHide,
     outcome: new Outcome(),
+    branches: 0,
     seen: 0,
     hidden: new Set(),
   });
@@ -51,9 +56,11 @@ interface Shared {
   readonly sink: EventStreamSink;
   readonly mayHide: boolean;
   readonly outcome: Outcome;
+  /** Readers of the stream: the response and its clones. */
+  branches: number;
   /** How many events the sink was told. A branch that comes later to one of them asks no second time. */
   seen: number;
-  /** The numbers of those it hid. */
+  /** The numbers of those it hid, where another branch may ask for them. */
   readonly hidden: Set<number>;
 }
 
@@ -75,7 +82,7 @@ function tapBranch(response: Response, shared: Shared): boolean {
 function reads(response: Response, body: WatchedBody): Record<string, unknown> {
   const read = (name: (typeof READS)[number], native: () => Promise<unknown>) => async () => {
     // What is locked or read already, the native method refuses in its own words.
-    if (body.taken() || response.bodyUsed) return native.call(response);
+    if (body.taken || response.bodyUsed) return body.refusing(() => native.call(response));
     const type = response.headers?.get('content-type');
     const headers: HeadersInit = type ? { 'content-type': type } : {};
     return new Response(body.stream as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })[name]();
@@ -86,8 +93,7 @@ function reads(response: Response, body: WatchedBody): Record<string, unknown> {
 }
 
 function cloned(response: Response, body: WatchedBody, native: () => Response, shared: Shared): Response {
-  body.taken();
-  const copy = native.call(response);
+  const copy = body.refusing(() => native.call(response));
   if (copy !== response) tapBranch(copy, shared);
   return copy;
 }
@@ -106,6 +112,7 @@ class StreamTap implements Watcher, EventJudge {
     this.#cut = cut;
     this.mayHide = shared.mayHide;
     this.#shared = shared;
+    shared.branches += 1;
     this.#branch = shared.outcome.branch();
     this.#filter = new EventFilter(this);
   }
@@ -127,11 +134,20 @@ class StreamTap implements Watcher, EventJudge {
     const shared = this.#shared;
     const index = this.#passed;
     this.#passed += 1;
-    if (index === shared.seen) {
-      shared.seen += 1;
-      if (guarded(() => shared.sink.event(data, this.#cut)) === 'hide') shared.hidden.add(index);
-    }
-    return shared.hidden.has(index);
+    if (index < shared.seen) return shared.hidden.has(index);
+    shared.seen += 1;
+    const hidden = guarded(() => shared.sink.event(data, this.#cut)) === 'hide';
+    // A stream that is being read cannot be cloned any more: a branch alone stays alone.
+    if (hidden && shared.branches > 1) shared.hidden.add(index);
+    return hidden;
+  }
+
+  oversized(): void {
+    guarded(() => this.#shared.sink.oversized?.());
+  }
+
+  omits(data: string): string | undefined {
+    return guarded(() => this.#shared.sink.omits?.(data));
   }
 
   done(): void {

@@ -1,3 +1,5 @@
+import { stringEnd } from '../json.ts';
+
 /** One member of a JSON object, not parsed until it is asked for. Holds on to the text it was found in. */
 export interface JsonMember {
   /** The parsed value; undefined when it is malformed or longer than 1 MB. */
@@ -123,17 +125,6 @@ function valueEnd(text: string, start: number): number {
   const code = text.charCodeAt(start);
   if (code === QUOTE) return stringEnd(text, start);
   return (code | CASE_BIT) === OPEN ? containerEnd(text, start) : scalarEnd(text, start);
-}
-
-/** Linear over the whole text: each run of backslashes is counted once, for the quote that follows it. */
-function stringEnd(text: string, open: number): number {
-  if (text.charCodeAt(open) !== QUOTE) return -1;
-  for (let quote = text.indexOf('"', open + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
-    let before = quote - 1;
-    while (text.charCodeAt(before) === BACKSLASH) before -= 1;
-    if ((quote - before) % 2 === 1) return quote + 1;
-  }
-  return -1;
 }
 
 /** Counts depth only: whether the brackets match is for whoever parses the slice. */

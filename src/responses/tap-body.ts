@@ -59,9 +59,11 @@ function tappedPrototype(prototype: object) {
     Object.fromEntries(
       (Object.keys(methods) as Method[]).map((name) => [
         name,
-        function (this: Response) {
-          return tapOf(this)[name]();
-        },
+        {
+          [name](this: Response) {
+            return tapOf(this)[name]();
+          },
+        }[name],
       ]),
     ),
   );
@@ -151,8 +153,7 @@ class BodyTap {
   }
 
   clone(): Response {
-    if (!this.#taken) this.#watched?.taken();
-    const copy = call(this.#natives.methods.clone, this.#response);
+    const copy = this.#native(this.#natives.methods.clone);
     this.#text();
     if (copy !== this.#response) tapBranch(copy, this.#sink, this.#outcome);
     return copy;
@@ -169,7 +170,7 @@ class BodyTap {
     native: (() => Promise<T>) | undefined,
     textOf: (value: T) => string | undefined | Promise<string | undefined>,
   ): Promise<T> {
-    if (!this.#take()) return call(native, this.#response);
+    if (!this.#take()) return this.#native(native);
     let value: T;
     try {
       value = await call(native, this.#response);
@@ -191,10 +192,16 @@ class BodyTap {
 
   /** Whether the body was free. Our stream is locked from now on, as the native one is. */
   #take(): boolean {
-    if (this.#taken || this.#watched?.taken()) return false;
+    if (this.#taken || this.#watched?.taken) return false;
     this.#taken = true;
     this.#watched?.stream.getReader();
     return true;
+  }
+
+  /** The response's own method, which refuses where the app holds the body. */
+  #native<T>(method: (() => T) | undefined): T {
+    const native = () => call(method, this.#response);
+    return this.#taken || this.#watched === undefined ? native() : this.#watched.refusing(native);
   }
 }
 

@@ -39,10 +39,20 @@ export class WatchedBody {
       : new ReadableStream<unknown>(source, { highWaterMark: 0 });
   }
 
-  /** Whether the app has taken this body. Then the native one is locked too, so that its methods refuse as ever. */
-  taken(): boolean {
-    if (this.stream.locked) this.#claim();
-    return this.#reader !== undefined;
+  /** Whether the app has read or cancelled any of this body, or holds a reader of it. */
+  get taken(): boolean {
+    return this.#reader !== undefined || this.#over || this.stream.locked;
+  }
+
+  /** Calls a native method that refuses a body that is taken, in its own words: that body is locked meanwhile. */
+  refusing<T>(method: () => T): T {
+    if (this.#reader !== undefined || !this.stream.locked) return method();
+    const lock = this.#native().getReader();
+    try {
+      return method();
+    } finally {
+      lock.releaseLock();
+    }
   }
 
   /** Ends the stream with an error, before the body's own end. */

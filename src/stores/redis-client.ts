@@ -47,7 +47,8 @@ export function nodeRedisClient(adapter: NodeRedisAdapter): RedisClient {
         if (client !== connected)
           for (const event of ['end', 'disconnect'] as const) client.on?.(event, onClosed);
         connected = client;
-        closed = false;
+        // If not, the app has closed it before it could connect.
+        closed = client.isOpen === false;
         return client;
       })
       .finally(() => {

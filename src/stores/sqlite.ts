@@ -117,19 +117,19 @@ export function builtinModule(name: string): object | undefined {
   return globalThis.process?.getBuiltinModule?.(name);
 }
 
-/** https://sqlite.org/rescode.html */
-const CODES: ReadonlyMap<number, string> = new Map([
-  [3, 'SQLITE_PERM'],
-  [5, 'SQLITE_BUSY'],
-  [7, 'SQLITE_NOMEM'],
-  [8, 'SQLITE_READONLY'],
-  [10, 'SQLITE_IOERR'],
-  [11, 'SQLITE_CORRUPT'],
-  [13, 'SQLITE_FULL'],
-  [14, 'SQLITE_CANTOPEN'],
-  [15, 'SQLITE_PROTOCOL'],
-  [26, 'SQLITE_NOTADB'],
-]);
+/** https://sqlite.org/rescode.html: number, name and text of each. */
+const CODES: readonly (readonly [number: number, name: string, text: string])[] = [
+  [3, 'SQLITE_PERM', 'access permission denied'],
+  [5, 'SQLITE_BUSY', 'database is locked'],
+  [7, 'SQLITE_NOMEM', 'out of memory'],
+  [8, 'SQLITE_READONLY', 'attempt to write a readonly database'],
+  [10, 'SQLITE_IOERR', 'disk I/O error'],
+  [11, 'SQLITE_CORRUPT', 'database disk image is malformed'],
+  [13, 'SQLITE_FULL', 'database or disk is full'],
+  [14, 'SQLITE_CANTOPEN', 'unable to open database file'],
+  [15, 'SQLITE_PROTOCOL', 'locking protocol'],
+  [26, 'SQLITE_NOTADB', 'file is not a database'],
+];
 
 /** Another connection has the file locked, so that nothing was done, and the same may succeed later. */
 export function isLocked(error: unknown): boolean {
@@ -146,7 +146,13 @@ export function fileStoreError(path: string, error: unknown): unknown {
 }
 
 function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) return undefined;
-  // Beyond the lowest 8 bits: which kind of it.
-  return CODES.get(error.errcode & 0xff) ?? 'SQLITE_ERROR';
+  if (!(error instanceof Error)) return undefined;
+  if ('errcode' in error && typeof error.errcode === 'number') {
+    // Beyond the lowest 8 bits: which kind of it.
+    const code = error.errcode & 0xff;
+    return CODES.find(([number]) => number === code)?.[1] ?? 'SQLITE_ERROR';
+  }
+  // Deno tells no number where it opens a file, or runs several statements at once.
+  if (!('code' in error) || error.code !== 'ERR_SQLITE_ERROR') return undefined;
+  return CODES.find(([, , text]) => error.message.startsWith(text))?.[1] ?? 'SQLITE_ERROR';
 }

@@ -1,3 +1,4 @@
+import { safeKey } from '../safe-key.ts';
 import { baseModel, isReasoningModel } from './model.ts';
 
 /** Most output tokens that each family can give, from the API's pages on its models; an unknown one counts as the largest. */
@@ -57,11 +58,13 @@ export class CompletionForecast {
 
   #ofModel(model: string): Histogram {
     const prior = isReasoningModel(model) ? PRIOR.reasoning : PRIOR.plain;
-    return this.#histogram(model, () => prior);
+    return this.#histogram(safeKey(model), () => prior);
   }
 
   #ofKey(model: string, key: string): Histogram {
-    return this.#histogram(`${model} ${key}`, () => this.#ofModel(model).quantile(this.#quantile));
+    return this.#histogram(`${safeKey(model)}:${safeKey(key)}`, () =>
+      this.#ofModel(model).quantile(this.#quantile),
+    );
   }
 
   #histogram(name: string, prior: () => number): Histogram {

@@ -1,7 +1,4 @@
-import { asciiJson } from '../json.ts';
-
-/** A text of JSON, cut into what spacing does not change, white space, and separators. */
-const PARTS = /"(?:[^"\\]|\\.)*"|\s+|[:,]/g;
+import { asciiJson, stringEnd } from '../json.ts';
 
 /** Whether a text is one of JSON. */
 function isJson(text: string): boolean {
@@ -16,17 +13,34 @@ function isJson(text: string): boolean {
 
 /** A text of JSON without white space; any other text as it is. */
 export function compactJson(text: string): string {
-  return isJson(text) ? text.replace(PARTS, (part) => (/^\s/.test(part) ? '' : part)) : text;
+  return isJson(text) ? rewritten(text, withoutSpace, String) : text;
 }
 
 /** A value of JSON as Python writes it: a space after each separator, ASCII only. A text that is none as a string. */
 export function pythonJson(text: string): string {
   if (!isJson(text)) return asciiJson(JSON.stringify(text));
-  const spaced = text.replace(PARTS, (part) => {
-    if (/^\s/.test(part)) return '';
-    return part.length === 1 ? `${part} ` : JSON.stringify(JSON.parse(part));
-  });
-  return asciiJson(spaced);
+  const spaced = (between: string) => withoutSpace(between).replace(/[:,]/g, '$& ');
+  return asciiJson(rewritten(text, spaced, (literal) => JSON.stringify(JSON.parse(literal))));
+}
+
+/** A text of JSON, changed between its strings and in them. No regular expression: one can end in a long string. */
+function rewritten(
+  json: string,
+  between: (text: string) => string,
+  string: (literal: string) => string,
+): string {
+  let text = '';
+  let at = 0;
+  for (let open = json.indexOf('"'); open !== -1; open = json.indexOf('"', at)) {
+    text += between(json.slice(at, open));
+    at = stringEnd(json, open);
+    text += string(json.slice(open, at));
+  }
+  return text + between(json.slice(at));
+}
+
+function withoutSpace(text: string): string {
+  return text.replace(/\s+/g, '');
 }
 
 /** The JSON of a value; undefined where it has none: cyclic, too deep, a function, or one whose toJSON throws. */

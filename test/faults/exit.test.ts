@@ -7,16 +7,19 @@ import Keyv from 'keyv';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Budget } from '../../src/index.ts';
 import { redisProgram } from '../support/redis.ts';
-import { describeWith } from '../support/server.ts';
+import { describeWith, freePort } from '../support/server.ts';
 import type { App } from './exiting-app.ts';
 import {
   ask,
   budgetOn,
+  causeOf,
   eventually,
   expectCounted,
   expectNothingUnhandled,
+  failureOf,
   LIMITS,
   proxyTo,
+  SOON,
   serverOf,
   settle,
 } from './support.ts';
@@ -49,6 +52,19 @@ describe('A process that comes to its end', () => {
       { app: 'leaves a settlement without an answer', code: 0, printed: '' },
       { app: 'flushes what was refused', code: 0, printed: '20\n' },
     ]);
+  });
+
+  test('a settlement does not open what the app has closed before it could connect', async () => {
+    const adapter = new KeyvRedis(`redis://127.0.0.1:${await freePort()}`);
+    onTestFinished(() => adapter.disconnect(true));
+    const budget = new Budget({ store: new Keyv(adapter), limits: LIMITS, storeTimeout: SOON });
+    const failures: string[] = [];
+    budget.on('storeError', (error) => failures.push(causeOf(error)));
+    // Whether it was reserved is not known, so it is to be taken back.
+    await failureOf(ask(budget, 40));
+    await adapter.disconnect();
+    await eventually(() => expect(failures.at(-1)).toContain('closed by the app'));
+    expect(adapter.client.isOpen).toBe(false);
   });
 });
 

@@ -109,6 +109,16 @@ describe("a limit with onExceeded: 'wait'", () => {
     expect((await budget.usage())[0]?.used).toBe(1);
   });
 
+  test('work that says so does not wait', async () => {
+    const { budget } = await setUp({ limits: [{ requests: 1, per: 'minute' }] });
+    const reserve = () => budget.reserve({ usage: { requests: 1 }, wait: false });
+    await reserve();
+    await expect(reserve()).rejects.toBeInstanceOf(QuotaExceeded);
+    await expect(budget.reserve({ usage: {}, wait: 'no' as never })).rejects.toThrow(
+      'reserve.wait: expected true or false',
+    );
+  });
+
   test('goes on as soon as others give back what they did not use', async () => {
     const { budget } = await setUp({ limits: [{ tokens: 100, per: 'minute' }] });
     const first = await budget.reserve({ usage: { promptTokens: 100 } });

@@ -68,6 +68,33 @@ describe('events', () => {
   });
 });
 
+describe('a text left out of events', () => {
+  const events = ['data: é1,x\n\n', ': c\r\nid: 7\r\ndata: ,x,x😀\r\n\r\n', 'data: none\n\n', 'data: 2,x'];
+  const without = ['data: é1\n\n', ': c\r\nid: 7\r\ndata: ,x😀\r\n\r\n', 'data: none\n\n', 'data: 2'].join(
+    '',
+  );
+  const omitting = (body: BodyInit, mayHide = true) => {
+    const response = new Response(body);
+    const omits = (data: string) => (data.includes('x') ? ',x' : undefined);
+    tapEventStream(response, { ...eventSink('observe'), mayHide, omits });
+    return response;
+  };
+
+  test('split at every byte, and by a clone alike', async () => {
+    const all = utf8(events.join(''));
+    for (let at = 1; at < all.length; at += 1) {
+      const response = omitting(source([all.slice(0, at), all.slice(at)]));
+      const copy = response.clone();
+      expect(await response.text()).toBe(without);
+      expect(await copy.text()).toBe(without);
+    }
+  });
+
+  test('is left in when nothing may be hidden', async () => {
+    expect(await omitting(events.join(''), false).text()).toBe(events.join(''));
+  });
+});
+
 describe('the end is told once', () => {
   const closed = (length: number) =>
     referenceEvents(utf8(MIXED).slice(0, length)).flatMap(({ data, closed }) =>

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import OpenAI from 'openai';
 import { _iterSSEMessages, Stream } from 'openai/core/streaming';
+import { VERSION } from 'openai/version';
 import { describe, expect, test } from 'vitest';
 import { tapEventStream } from '../../src/responses/event-stream.ts';
 import { tapBody } from '../../src/responses/tap-body.ts';
 import { bodySink, eventSink } from './sinks.ts';
 import { type Bytes, joined, pieces, source, text, utf8 } from './streams.ts';
+
+/** Version 6 of the SDK reads the body on after [DONE], and drops an event that no blank line ends. */
+const IS_SDK_6 = Number.parseInt(VERSION, 10) <= 6;
 
 const chunk = (content: string) => {
   const choice = {
@@ -47,7 +51,7 @@ describe('an event stream through the SDK', () => {
     expect(await words(await create())).toEqual(WORDS);
     expect(sink.events).toHaveLength(5);
     expect(sink.ends).toEqual([['complete']]);
-    expect(body.cancelled).toHaveLength(1);
+    expect(body.cancelled).toHaveLength(IS_SDK_6 ? 0 : 1);
   });
 
   test('without [DONE]', async () => {
@@ -169,7 +173,7 @@ test('the sink sees the events that the decoder of the SDK sees', async () => {
   const end = fc.constantFrom('\n', '\r', '\r\n', '\n\n', '\r\r', '\r\n\r\n');
   const stream = fc
     .array(fc.oneof(line, end), { maxLength: 40, size: 'max' })
-    .map((parts) => utf8(parts.join('')));
+    .map((parts) => utf8(parts.join('') + (IS_SDK_6 ? '\n\n' : '')));
   const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 });
   const decoded = async (all: Bytes, cut: number[]) => {
     const seen: string[] = [];

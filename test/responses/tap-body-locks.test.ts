@@ -51,6 +51,17 @@ describe('locks are those of a native body', () => {
     expect(sink.calls).toEqual([['complete', BODY]]);
   });
 
+  test('a body that was locked, and let go unread, is whole', async () => {
+    for (const read of ['text', 'clone'] as const) {
+      const { response, sink } = tapped(streamed());
+      const reader = response.body?.getReader();
+      await expect(response.text()).rejects.toThrow(TypeError);
+      reader?.releaseLock();
+      expect(await (read === 'clone' ? response.clone() : response).text()).toBe(BODY);
+      expect(sink.calls).toEqual([['complete', BODY]]);
+    }
+  });
+
   test('a body read in part refuses text()', async () => {
     const { response, sink } = tapped(streamed());
     const reader = response.body?.getReader();

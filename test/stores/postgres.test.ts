@@ -105,6 +105,8 @@ function open(url: string, { connections = 10, settings = [] }: WorkerOptions = 
 function openAdapter(url: string): Pick<Worker, 'store' | 'close'> {
   const adapter = new KeyvPostgres(url);
   const keyv = new Keyv(adapter);
+  // As a budget does. In version 6 of Keyv, an error that nobody listens to is thrown.
+  keyv.on('error', () => undefined);
   const store = new PostgresStore(adapter, 'app', (error) => {
     throw error;
   });

@@ -38,7 +38,7 @@ const FAULTS: { readonly [fault: string]: (store: MemoryStore) => Partial<Counte
     admit: (made, ops, now) =>
       store.admit(
         made,
-        changed(ops, ({ room }) => ({ room: room * 0.75 })),
+        changed(ops, ({ room }) => ({ room: room / 2 })),
         now,
       ),
   }),

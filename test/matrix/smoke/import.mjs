@@ -1,0 +1,3 @@
+import { report } from './checks.mjs';
+
+await report((name) => import(name));

@@ -1,0 +1,1 @@
+void import('./checks.mjs').then(({ report }) => report((name) => require(name)));
