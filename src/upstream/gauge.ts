@@ -15,8 +15,8 @@ const MARGIN = 0.05;
 const LEAST_MARGIN = 2;
 
 /**
- * Share of the limit at once for what one answer shows of how the API counts tokens. The error of a sum grows with the
- * root of its parts, so what fits at once may too.
+ * Share of the limit that calls may take at once beyond what the API has shown, for what one answer shows of how it counts
+ * tokens. The error of a sum grows with the root of its parts, so what is not shown yet may, too.
  */
 const FIRST_SHARE = 0.1;
 const MOST_ANSWERS = 1_024;
@@ -43,6 +43,7 @@ export interface SharedGauge {
   readonly periodMs: number;
   readonly factor: number;
   readonly answers: number;
+  readonly used: number;
 }
 
 /** One bucket of the API, the limit that keeps calls within it, and how far the two are apart. */
@@ -55,6 +56,8 @@ export class Gauge {
   #factor = 1;
   /** Answers that were seen, of all workers before. */
   #answers = 0;
+  /** Of the bucket, when it was seen last. */
+  #used = 0;
   #limit: CompiledLimit | undefined;
   #periodMs = 0;
 
@@ -75,14 +78,16 @@ export class Gauge {
       periodMs: this.#periodMs,
       factor: this.#factor,
       answers: this.#answers,
+      used: this.#used,
     };
   }
 
   /** Takes over what another worker has learned. */
-  assume({ max, periodMs, factor, answers }: SharedGauge): void {
+  assume({ max, periodMs, factor, answers, used }: SharedGauge): void {
     this.#period.assume(periodMs);
     this.#factor = factor;
     this.#answers = answers;
+    this.#used = used;
     this.#compile(max);
   }
 
@@ -101,6 +106,7 @@ export class Gauge {
     }
     if (accepted) this.#period.learn(reading);
     this.#answers = Math.min(this.#answers + 1, MOST_ANSWERS);
+    this.#used = max - remaining;
     this.#compile(max);
   }
 
@@ -160,10 +166,11 @@ export class Gauge {
   }
 
   /** Takes over how workers count by now. */
-  adopt({ max, factor, answers }: SharedGauge): void {
+  adopt({ max, factor, answers, used }: SharedGauge): void {
     if (max !== this.#limit?.max) return;
     this.#factor = factor;
     this.#answers = Math.max(this.#answers, answers);
+    this.#used = Math.max(this.#used, used);
     this.#compile(max);
   }
 
@@ -196,8 +203,6 @@ export class Gauge {
   #capacityOf(max: number): number {
     const most = Math.max(1, max - Math.max(LEAST_MARGIN, max * MARGIN));
     if (this.#unit === 'requests') return most;
-    // In steps, where the number of answers has doubled.
-    const answers = 2 ** Math.floor(Math.log2(Math.max(1, this.#answers)));
-    return Math.max(1, Math.min(most, max * FIRST_SHARE * Math.sqrt(answers)));
+    return Math.min(most, this.#used + Math.max(1, max * FIRST_SHARE * Math.sqrt(this.#answers)));
   }
 }

@@ -17,6 +17,12 @@ export interface Move {
 
 export type SharedModel = { readonly [U in RateUnit]?: SharedGauge };
 
+/** What came of a move. */
+export interface Moved {
+  readonly moved: boolean;
+  readonly since: number;
+}
+
 /** How often a move is tried against those of others. */
 const TRIES = 4;
 
@@ -48,27 +54,24 @@ export class SharedState {
    * may take it away.
    *
    * @param at when the counters were as the moves assume, by the store's clock
-   * @returns whether it did, and since when they are as they are; undefined if the store failed
+   * @returns whether it did, and from when on all know of the last move; undefined if the store failed
    */
-  async move(moves: readonly Move[], at: number): Promise<{ moved: boolean; since: number } | undefined> {
-    return this.#ask('correct', async () => {
-      const { moved, lastAt } = await this.#move(moves, at - ON_ITS_WAY);
-      return { moved, since: lastAt + ON_ITS_WAY };
-    });
+  async move(moves: readonly Move[], at: number): Promise<Moved | undefined> {
+    return this.#ask('correct', () => this.#move('moved', moves, at));
   }
 
-  /** Raises counters to values at least. */
+  /** Raises counters to values at least. What attempts found before still shows how far to move them down. */
   async raise(counters: readonly { readonly storeKey: string; readonly to: number }[]): Promise<void> {
+    const keys = counters.map(({ storeKey }) => storeKey);
     await this.#ask('correct', async () => {
       for (let tries = 0; tries < TRIES; tries++) {
-        const keys = counters.map(({ storeKey }) => storeKey);
+        if (tries > 0) await new Promise((resolve) => setTimeout(resolve, ON_ITS_WAY));
         const { values, now } = await this.#store.read(keys, this.#clock.imposed());
-        const moves = counters.map(({ storeKey, to }, i) => ({
-          storeKey,
-          by: to - Math.max(values[i] ?? 0, now - EPOCH),
-        }));
+        const moves = counters.map(({ storeKey, to }, i) => {
+          return { storeKey, by: to - Math.max(values[i] ?? 0, now - EPOCH) };
+        });
         const upward = moves.filter(({ by }) => by > 0);
-        if (upward.length === 0 || (await this.#move(upward, now)).moved) return;
+        if (upward.length === 0 || (await this.#move('raised', upward, now)).moved) return;
       }
     });
   }
@@ -88,8 +91,9 @@ export class SharedState {
     return `upstream:${this.#model}`;
   }
 
-  async #move(moves: readonly Move[], at: number) {
-    const now = this.#clock.now();
+  /** @param kind moves of each kind exclude each other */
+  async #move(kind: 'moved' | 'raised', moves: readonly Move[], at: number): Promise<Moved> {
+    const now = this.#clock.now() + ON_ITS_WAY;
     const event: StoredReservation = {
       id: crypto.randomUUID(),
       key: '',
@@ -101,7 +105,7 @@ export class SharedState {
     // A counter that is raised from `at` or before to `now`: it is never below the moment of the last move.
     const span = Math.max(0, now - at);
     const last = {
-      key: `upstream%20moved:${safeKey(this.#model)}`,
+      key: `upstream%20${kind}:${safeKey(this.#model)}`,
       span: undefined,
       amount: span,
       room: span,
@@ -115,7 +119,7 @@ export class SharedState {
     const { admitted, values } = await this.#store.admit(event, [last, ...ops], at);
     const moved = admitted === true;
     if (moved) await this.#store.settle(event, [], true, this.#clock.imposed());
-    return { moved, lastAt: moved ? now : (values[0] ?? 0) + EPOCH };
+    return { moved, since: moved ? now : (values[0] ?? 0) + EPOCH };
   }
 
   async #ask<T>(operation: string, operate: () => Promise<T>): Promise<T | undefined> {
@@ -137,8 +141,8 @@ function readShared(text: string): SharedModel {
 
 function readGauge(value: unknown): SharedGauge | undefined {
   if (!isFields(value)) return undefined;
-  const { max, periodMs, factor, answers } = value;
+  const { max, periodMs, factor, answers, used } = value;
   const isPositive = (number: unknown) => isFiniteNumber(number) && number > 0;
-  const isWhole = [max, periodMs, factor, answers].every(isPositive);
-  return isWhole ? ({ max, periodMs, factor, answers } as SharedGauge) : undefined;
+  const isRight = [max, periodMs, factor, answers].every(isPositive) && isFiniteNumber(used) && used >= 0;
+  return isRight ? ({ max, periodMs, factor, answers, used } as SharedGauge) : undefined;
 }

@@ -66,7 +66,7 @@ describe('the limits of the API', () => {
     expect(await known()).toEqual([
       { limit: 'upstream requests', key: HELLO.model, max: 100, used: 1, fits: 95 },
       // Little is known of how the API counts tokens.
-      { limit: 'upstream tokens', key: HELLO.model, max: 10_000, used: 10, fits: 1_000 },
+      { limit: 'upstream tokens', key: HELLO.model, max: 10_000, used: 10, fits: 1_010 },
     ]);
     await call();
     expect((await known()).map(({ used }) => used)).toEqual([2, 20]);
@@ -126,7 +126,7 @@ describe('the limits of the API', () => {
     await settled();
     expect((await known()).map(({ max, fits }) => [max, Math.round(fits)])).toEqual([
       [1_000, 950],
-      [90_000, 12_728],
+      [90_000, 12_748],
     ]);
   });
 
@@ -237,14 +237,19 @@ describe('a 429 of the API all the same', () => {
     await one.call();
     await settled();
     await other.call();
+    one.clock.advance(100);
     expect((await failure(one.call())).constructor.name).toBe('RateLimitError');
     await settled();
     for (const worker of [one, other]) {
-      worker.clock.now = budgetStart + 19_999;
-      expect(await failure(worker.call())).toMatchObject({ limit: 'upstream requests' });
+      worker.clock.now = budgetStart + 20_099;
+      expect(await failure(worker.call())).toMatchObject({
+        retryAfterMs: expect.toSatisfy((ms: number) => ms >= 1),
+      });
     }
-    for (const worker of [one, other]) worker.clock.now = budgetStart + 21_000;
-    expect((await other.call()).id).toBe('chatcmpl-1');
+    for (const worker of [one, other]) {
+      worker.clock.now = budgetStart + 24_000;
+      expect((await worker.call()).id).toBe('chatcmpl-1');
+    }
   });
 
   test.each([

@@ -67,6 +67,13 @@ test('who wants less than there is is never held back', async () => {
   expect(calls).toBeGreaterThan(850);
 });
 
+test('who comes to an account that others have filled gets what they leave', async () => {
+  const elsewhere = (time: number) => (time === 0 ? 0.7 * 600 : 0.8);
+  const { share, refused, calls } = await simulate({ ...TOKENS, elsewhere });
+  expect(refused / calls).toBeLessThan(0.02);
+  expect(share).toBeGreaterThan(0.95);
+});
+
 test('a limit of three requests is kept', async () => {
   const limits = { requests: 3, tokens: 40_000, periodMs: MINUTE };
   const { refused, calls } = await simulate({ ...REQUESTS, limits, callsPerPeriod: 9, periods: 10 });
