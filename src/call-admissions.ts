@@ -107,23 +107,23 @@ export class CallAdmissions {
       const quantities = { ...estimate.quantities, completionTokens };
       return { quantities, usage: usageFor(quantities, model.pricing), unbounded: false };
     };
-    let fitted = estimateOf(most);
-    let bound: number | undefined;
+    const whole = estimateOf(most);
+    // Asked anew at each try: a call that waits may fit better than it did.
     const fitInto = (room: Room) => {
-      const fitting = fittingCompletion(fitted.quantities, model.pricing, room);
+      const fitting = fittingCompletion(whole.quantities, model.pricing, room);
       const each = Math.floor((fitting ?? 0) / choices);
-      if (each < min || each * choices >= fitted.quantities.completionTokens) return undefined;
-      bound = each;
-      fitted = estimateOf(each * choices);
-      return fitted.usage;
+      return each < min || each * choices >= most ? undefined : estimateOf(each * choices).usage;
     };
     const least = estimateOf(Math.min(most, min * choices)).usage;
-    const reservation = await this.#admissions.admit(rules, fitted.usage, {
+    const reservation = await this.#admissions.admit(rules, whole.usage, {
       flexible: { least, fitInto },
       signal,
       slot: true,
     });
-    return { model, estimate: fitted, reservation, bound };
+    const { completionTokens } = reservation.usage;
+    if (completionTokens === most) return { model, estimate: whole, reservation };
+    const bound = completionTokens / choices;
+    return { model, estimate: estimateOf(completionTokens), reservation, bound };
   }
 
   /** Sends and counts nothing. */

@@ -139,6 +139,23 @@ describe("a limit with onExceeded: 'wait'", () => {
     await second;
   });
 
+  test('a call whose output can be fitted waits for the least of it, and is bounded by the room there is then', async () => {
+    const { budget, openai, requests } = await setUp({
+      fitToBudget: { min: 30 },
+      limits: [{ tokens: 100, per: 'day' }],
+    });
+    const first = await budget.reserve({ usage: { promptTokens: 50 } });
+    const bounds = (body: object) => openai.chat.completions.create({ ...HELLO, max_tokens: 80, ...body });
+    await bounds({});
+    const second = bounds({});
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(requests.map(({ body }) => Reflect.get(body as object, 'max_tokens'))).toEqual([40]);
+    first.refund();
+    await vi.advanceTimersByTimeAsync(100);
+    await second;
+    expect(requests.map(({ body }) => Reflect.get(body as object, 'max_tokens'))).toEqual([40, 70]);
+  });
+
   test('one key does not wait for another', async () => {
     const { call } = await setUp({ limits: [{ requests: 1, per: 'minute' }] });
     await call({ key: 'ann' });
