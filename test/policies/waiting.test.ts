@@ -142,6 +142,7 @@ describe("a limit with onExceeded: 'wait'", () => {
   test('a call whose output can be fitted waits for the least of it, and is bounded by the room there is then', async () => {
     const { budget, openai, requests } = await setUp({
       fitToBudget: { min: 30 },
+      maxWait: 1e8,
       limits: [{ tokens: 100, per: 'day' }],
     });
     const first = await budget.reserve({ usage: { promptTokens: 50 } });
