@@ -10,46 +10,34 @@ export interface Place {
   readonly element: string;
 }
 
-/** A policy holds what cannot be honoured, or is none. Thrown by the import; nothing of the policy holds. */
-export class PolicyImportError extends BudgetError implements Place {
-  override name = 'PolicyImportError';
+/** Base of the errors that name a place of an imported text. */
+export abstract class PolicyError extends BudgetError implements Place {
   readonly line: number;
   readonly column: number;
   readonly element: string;
-  /** What cannot be honoured, in words. */
+  /** What is wrong, in words. */
   readonly what: string;
 
-  constructor(place: Place, what: string) {
-    super(messageOf(place, what));
-    this.line = place.line;
-    this.column = place.column;
-    this.element = place.element;
+  constructor({ line, column, element }: Place, what: string) {
+    super(`line ${line}, column ${column}, ${element}: ${what}`);
+    this.line = line;
+    this.column = column;
+    this.element = element;
     this.what = what;
   }
+}
+
+/** A policy holds what cannot be honoured, or is none. Thrown by the import; nothing of the policy holds. */
+export class PolicyImportError extends PolicyError {
+  override name = 'PolicyImportError';
 }
 
 /**
  * An imported expression has no value for a call: a member of what is null, a number that is none. The gateway fails such
  * a call, too. Nothing was sent.
  */
-export class PolicyEvaluationError extends BudgetError implements Place {
+export class PolicyEvaluationError extends PolicyError {
   override name = 'PolicyEvaluationError';
-  readonly line: number;
-  readonly column: number;
-  readonly element: string;
-  readonly what: string;
-
-  constructor(place: Place, what: string) {
-    super(messageOf(place, what));
-    this.line = place.line;
-    this.column = place.column;
-    this.element = place.element;
-    this.what = what;
-  }
-}
-
-function messageOf({ line, column, element }: Place, what: string): string {
-  return `line ${line}, column ${column}, ${element}: ${what}`;
 }
 
 /** A text from an imported file, short enough for a message. */
