@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Budget, type BudgetEvents, GovernedOpenAI, governFetch } from '../src/index.ts';
+import { Budget, type BudgetEvents, GovernedOpenAI, governFetch, type Limit } from '../src/index.ts';
 import { ManualClock } from './support/clock.ts';
 import { RemoteStore } from './support/stores.ts';
 import { eventStream, json, mockUpstream } from './support/upstream.ts';
@@ -164,5 +164,29 @@ describe('a background response', () => {
     expect(await b.openai.responses.retrieve('resp_1')).toMatchObject(plain);
     await b.budget.flush();
     expect(store.asked).toEqual([]);
+  });
+});
+
+describe('the counting rules of its limits', () => {
+  test.each<[string, Partial<Limit>, number]>([
+    ['a weight', { weight: { 'gpt-4*': 3 } }, 150],
+    ['a count of its own', { count: () => 7 }, 7],
+    ['a condition that holds', { countIf: ({ status }) => status === 200 }, 50],
+    ['a condition that does not', { countIf: () => false }, 0],
+    ['a condition that does not, and a count', { count: () => 7, countIf: () => false }, 0],
+  ])('%s holds whichever worker settles it', async (_case, rule, used) => {
+    const store = new RemoteStore();
+    const { fetch } = mockUpstream(json(response('queued')), json(response('completed', USAGE, [{}])));
+    const worker = () => {
+      const limits = [{ tokens: 1_000, per: 'day', ...rule } as Limit];
+      const budget = new Budget({ store, clock: new ManualClock().read, limits });
+      return { budget, openai: new GovernedOpenAI({ apiKey: 'test', fetch, maxRetries: 0, budget }) };
+    };
+    const [a, b] = [worker(), worker()];
+    await a.openai.responses.create(CREATE);
+    await a.budget.flush();
+    await b.openai.responses.retrieve('resp_1');
+    await b.budget.flush();
+    expect((await b.budget.usage())[0]?.used).toBe(used);
   });
 });

@@ -78,6 +78,13 @@ describe('what a call counts', () => {
     expect(await failure(call())).toMatchObject({ requested: 200, used: 300, max: 350 });
   });
 
+  test('what a weight makes of tokens is whole, so that what is denied is what is told', async () => {
+    const { budget } = setUp({ limits: [{ tokens: 10, per: 'day', weight: { '*': 0.33 } }] });
+    const reserve = () => budget.reserve({ usage: { promptTokens: 20 } });
+    await reserve();
+    expect(await failure(reserve())).toMatchObject({ used: 7, requested: 7, remaining: 3 });
+  });
+
   test('a weight bounds what fitToBudget lets a call say', async () => {
     const { openai, requests } = setUp({
       fitToBudget: { min: 1 },

@@ -207,11 +207,16 @@ describe('slots', () => {
     ['goes on in the background', json({ id: 'resp_1', status: 'queued', background: true, usage: null })],
   ])('a slot is free again when a call %s', async (_case, answer) => {
     const { openai, requests } = await setUp({ maxConcurrent: 1 }, answer);
-    const send = () =>
-      openai.responses.create({ model: 'gpt-4o', input: 'hi', background: true }).catch(() => undefined);
+    // What is kept is not forgotten: the slot must be given back.
+    const kept: unknown[] = [];
+    const send = async () => {
+      const call = openai.responses.create({ model: 'gpt-4o', input: 'hi', background: true });
+      kept.push(await call.withResponse().catch((error: unknown) => error));
+    };
     await send();
     await send();
     expect(requests).toHaveLength(2);
+    expect(kept).toHaveLength(2);
   });
 
   test('no longer than maxWait, and no more in line than maxQueued', async () => {
