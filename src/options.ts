@@ -29,7 +29,7 @@ export interface BudgetOptions extends PolicyOptions, PacingOptions {
   readonly prices?: Prices | undefined;
   /** Calls that the budget cannot govern: let them pass, or refuse them with `UngovernedEndpointError`. Default 'pass'. */
   readonly ungoverned?: 'pass' | 'reject' | undefined;
-  /** When the store fails: refuse calls with `BudgetStoreError`, or let them pass uncounted. Default 'reject'. */
+  /** When the store fails: refuse calls with `BudgetStoreError`, or let them pass and count them when it is back. Default 'reject'. */
   readonly onStoreError?: 'reject' | 'allow' | undefined;
   /** Milliseconds that the store has to answer an operation; > 0. Default 2000. */
   readonly storeTimeout?: number | undefined;
