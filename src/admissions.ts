@@ -105,7 +105,7 @@ export class Admissions {
         const attempted = renewed instanceof Promise ? renewed.then(attempt) : attempt(renewed);
         return attempted instanceof Promise ? attempted.then(asAttempted) : asAttempted(attempted);
       },
-      abandon: (reservation) => reservation.close(undefined, 'given'),
+      abandon: (reservation) => reservation.withdraw(),
       canFit: () => !asked(least).some((charge) => denies(charge, undefined, now())),
       denialUntried: () => this.#denialUntried(rules, least),
       denialOfSlot: (slots) => tooManyCalls(slots, call, key),
@@ -185,8 +185,8 @@ export class Admissions {
 
   readonly #close = (reservation: OpenReservation, ending: Ending): void => {
     const { usage, source } = ending;
-    const made = roomMade(reservation, usage);
-    this.#ledger.settle(reservation, ending, made.length > 0 ? () => this.#pacing.poke(made) : undefined);
+    const made = roomMade(reservation);
+    this.#ledger.settle(reservation, made.length > 0 ? () => this.#pacing.poke(made) : undefined);
     reservation.leave();
     if (usage === undefined) this.#events.emit('refunded', () => eventOf(reservation));
     else {
@@ -231,10 +231,9 @@ function asAttempted(result: OpenReservation | Denial): Attempted<OpenReservatio
 }
 
 /** Counters that are waited for, and may have more room than while the reservation was open. */
-function roomMade({ charges }: OpenReservation, usage: Usage | undefined): string[] {
-  const leaves = (charge: Charge) =>
-    charge.limit.countIf !== undefined || chargedFor(charge, usage) < charge.requested;
-  return charges.filter((charge) => isWaitedFor(charge.limit) && leaves(charge)).map(counterOf);
+function roomMade(reservation: OpenReservation): string[] {
+  const leaves = (charge: Charge) => reservation.settled(charge) < charge.requested;
+  return reservation.charges.filter((charge) => isWaitedFor(charge.limit) && leaves(charge)).map(counterOf);
 }
 
 function asksAnything(charge: Charge): boolean {

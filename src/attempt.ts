@@ -58,12 +58,12 @@ export class Attempt {
 
   /** Sends the attempt and watches its answer. Returns and throws what `fetch` does. */
   async send(fetch: () => Promise<Response>, signal: AbortSignal | null | undefined): Promise<Response> {
-    if (signal?.aborted) this.refund();
+    if (signal?.aborted) this.withdraw();
     let response: Response;
     try {
       response = await fetch();
     } catch (error) {
-      if (isNeverConnected(error)) this.refund();
+      if (isNeverConnected(error)) this.#refund();
       else this.#stand();
       throw error;
     }
@@ -73,8 +73,14 @@ export class Attempt {
     return response;
   }
 
+  /** It was not sent. */
+  withdraw(): void {
+    this.#upstream?.ended();
+    this.#reservation.withdraw();
+  }
+
   /** It was certainly not billed. */
-  refund(): void {
+  #refund(): void {
     this.#close(undefined, 'reported');
   }
 
@@ -101,7 +107,7 @@ export class Attempt {
     if (this.#reservation.slot !== undefined) freeWhenForgotten(response, this.#reservation);
     this.#status = response.status;
     const type = response.headers.get('content-type') ?? '';
-    if (response.status >= 300) this.refund();
+    if (response.status >= 300) this.#refund();
     else if (response.status === 204 || response.headers.get('content-length') === '0') this.#stand();
     else if (type.includes('text/event-stream') || this.#call.body['stream'] === true) this.#meter(response);
     else if (type.includes('json') || type === '') this.#watch(response);
@@ -194,7 +200,7 @@ export class Attempt {
     }
     if (this.#deferred !== undefined) return;
     const delivered = stream.delivered();
-    if (stream.failed && !stream.uncounted && (delivered ?? 0) === 0) this.refund();
+    if (stream.failed && !stream.uncounted && (delivered ?? 0) === 0) this.#refund();
     else if (delivered === undefined || !stream.heard) this.#stand();
     else {
       const { quantities } = this.#estimate;

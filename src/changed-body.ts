@@ -21,7 +21,7 @@ export function changedBody(
     const { fields: changed, asking } = changedRequest(endpoint, fields, bound);
     return { body: changed === undefined ? undefined : encodedLike(body, changed), asking };
   } catch (error) {
-    reservation.close(undefined, 'reported');
+    reservation.withdraw();
     throw error;
   }
 }

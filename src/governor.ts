@@ -54,7 +54,7 @@ class Parcel {
 
   /** It will not be sent. Does nothing once it was. */
   readonly abandon = (): void => {
-    this.take()?.refund();
+    this.take()?.withdraw();
   };
 }
 

@@ -1,32 +1,29 @@
 import type { BudgetClock } from './clock.ts';
 import { deferredText, readDeferred } from './deferred.ts';
 import { BudgetStoreError } from './errors.ts';
-import type { Outcome } from './limits/call.ts';
-import { type Charge, settledFor } from './limits/charge.ts';
+import type { Charge } from './limits/charge.ts';
 import type { Span } from './limits/period.ts';
 import type { OpenReservation } from './reservation.ts';
 import { safeKey } from './safe-key.ts';
 import { Settlements } from './settlements.ts';
 import { isRefusal } from './stores/refusal.ts';
-import type {
-  Admission,
-  AdmitOp,
-  Awaitable,
-  CounterStore,
-  Reading,
-  SettleOp,
-  StoredReservation,
+import {
+  type Admission,
+  type AdmitOp,
+  type Awaitable,
+  type CounterStore,
+  type Reading,
+  type SettleOp,
+  type StoredReservation,
+  unlisted,
 } from './stores/store.ts';
 import { isPromise, StoreAway, StoreTimeout } from './stores/watched.ts';
-import { type Usage, usageOf } from './usage.ts';
+import type { Usage } from './usage.ts';
 
 /** What counters hold, and the charges that they are of. */
 export interface ChargedReading extends Reading {
   readonly charges: readonly Charge[];
 }
-
-/** It was not admitted. */
-const NOTHING: Outcome = { status: undefined, usage: undefined };
 
 /** In the place of what was deferred. */
 const SETTLED = '';
@@ -89,19 +86,19 @@ export class Ledger {
     reservation.certain = false;
     if (this.#onStoreError === 'allow') return uncounted(this.#clock.now());
     // It may have been admitted all the same, its answer lost: unless it was not sent, or the store refused it.
-    if (!(cause instanceof StoreAway) && !isRefusal(cause)) this.settle(reservation, NOTHING);
+    if (!(cause instanceof StoreAway) && !isRefusal(cause)) this.settle(reservation);
     throw error;
   }
 
   /**
-   * Replaces what was reserved by what came of it; in the store now or, if it is away, later.
+   * Replaces what was reserved by what came of it, nothing if it is open; in the store now or, if it is away, later.
    *
    * @param settled told when it is there
    */
-  settle(reservation: OpenReservation, outcome: Outcome, settled?: () => void): void {
+  settle(reservation: OpenReservation, settled?: () => void): void {
     const { charges, certain } = reservation;
     if (charges.length === 0) return;
-    const ops = charges.map((charge) => settleOp(charge, settledFor(charge, outcome)));
+    const ops = charges.map((charge) => settleOp(charge, reservation.settled(charge)));
     this.#settlements.add(() => {
       const answer = this.#store.settle(reservation, ops, certain, this.#clock.imposed());
       if (settled === undefined) return answer;
@@ -121,15 +118,7 @@ export class Ledger {
       return;
     }
     const now = this.#clock.now();
-    const usage = usageOf({});
-    const event: StoredReservation = {
-      id: crypto.randomUUID(),
-      key: '',
-      endpoint: '',
-      model: '',
-      usage,
-      reservedAt: now,
-    };
+    const event = unlisted(now);
     const counter = { key: [key, String(span.start)].map(safeKey).join(':'), span };
     this.#settlements.add(async () => {
       const imposed = this.#clock.imposed();

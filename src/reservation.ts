@@ -1,6 +1,6 @@
 import type { SettlementSource } from './events.ts';
 import type { Billing, Outcome } from './limits/call.ts';
-import type { Charge } from './limits/charge.ts';
+import { type Charge, settledFor } from './limits/charge.ts';
 import type { Reading, StoredReservation } from './stores/store.ts';
 import type { Usage, UsageInput } from './usage.ts';
 
@@ -75,6 +75,8 @@ export class OpenReservation implements StoredReservation {
   readonly id = nextId();
   readonly #close: Close;
   #open = true;
+  /** What each charge comes to; undefined: nothing, as long as it is open. */
+  #settled: readonly number[] | undefined;
 
   constructor(purpose: Purpose, usage: Usage, charges: readonly Charge[], reservedAt: number, close: Close) {
     this.purpose = purpose;
@@ -110,6 +112,20 @@ export class OpenReservation implements StoredReservation {
   close(usage: Usage | undefined, source: SettlementSource, status?: number): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#close(this, { usage, source, status });
+    const ending = { usage, source, status };
+    this.#settled = this.charges.map((charge) => settledFor(charge, ending));
+    this.#close(this, ending);
+  }
+
+  /** Nothing was sent: all is given back, whatever counts. */
+  withdraw(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#close(this, { usage: undefined, source: 'given', status: undefined });
+  }
+
+  /** What a charge of it comes to, in the limit's unit. */
+  settled(charge: Charge): number {
+    return this.#settled?.[this.charges.indexOf(charge)] ?? 0;
   }
 }

@@ -1,5 +1,4 @@
 import type { Outcome } from './limits/call.ts';
-import { settledFor } from './limits/charge.ts';
 import { type BudgetHeaders, chosenHeaders } from './limits/headers.ts';
 import { type LimitUsage, limitUsage } from './limits/state.ts';
 import type { OpenReservation } from './reservation.ts';
@@ -15,7 +14,7 @@ export function limitsOfReservation(reservation: OpenReservation, outcome?: Outc
     const { limit, key, requested } = charge;
     const value = values[i];
     if (value === undefined || outcome === undefined) return limitUsage(limit, key, value, now);
-    const change = limit.window.toStore(settledFor(charge, outcome)) - limit.window.toStore(requested);
+    const change = limit.window.toStore(reservation.settled(charge)) - limit.window.toStore(requested);
     return limitUsage(limit, key, value + change, now);
   });
 }
@@ -44,7 +43,7 @@ export function headersOfReservation(
     charges,
     states: limitsOfReservation(reservation, outcome),
     consumed: charges.map((charge) =>
-      outcome === undefined ? charge.requested : settledFor(charge, outcome),
+      outcome === undefined ? charge.requested : reservation.settled(charge),
     ),
     tokens: outcome === undefined ? reservation.usage.tokens : (outcome.usage?.tokens ?? 0),
     exceeded: exceededLimits(reservation),

@@ -44,7 +44,7 @@ export class StreamLimit {
   /** The stream has ended: what it used is charged to its own reservation. */
   end(): void {
     this.#over = true;
-    for (const reservation of this.#more) reservation.close(undefined, 'counted');
+    for (const reservation of this.#more) reservation.withdraw();
   }
 
   async #extend(): Promise<void> {
@@ -54,6 +54,6 @@ export class StreamLimit {
     this.#more.push(reservation);
     this.#reserved += tokens;
     this.#asking = false;
-    if (this.#over) reservation.close(undefined, 'counted');
+    if (this.#over) reservation.withdraw();
   }
 }

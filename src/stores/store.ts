@@ -1,5 +1,5 @@
 import type { Span } from '../limits/period.ts';
-import type { Usage } from '../usage.ts';
+import { type Usage, usageOf } from '../usage.ts';
 
 /** How long a moving counter is kept once it has drained, in ms: a debt that is found later drains from then on. */
 export const DRAINED_KEPT = 600_000;
@@ -22,6 +22,11 @@ export interface StoredReservation {
   readonly usage: Usage;
   /** Unix milliseconds. */
   readonly reservedAt: number;
+}
+
+/** A reservation that is no call's: no counter key lists it. For what workers do once, by counters. */
+export function unlisted(reservedAt: number): StoredReservation {
+  return { id: crypto.randomUUID(), key: '', endpoint: '', model: '', usage: usageOf({}), reservedAt };
 }
 
 /**

@@ -4,8 +4,7 @@ import { BudgetStoreError } from '../errors.ts';
 import { isFields, parseFields } from '../json.ts';
 import { EPOCH } from '../limits/window.ts';
 import { safeKey } from '../safe-key.ts';
-import type { CounterStore, StoredReservation } from '../stores/store.ts';
-import { usageOf } from '../usage.ts';
+import { type CounterStore, unlisted } from '../stores/store.ts';
 import type { SharedGauge } from './gauge.ts';
 import type { RateUnit } from './limits.ts';
 
@@ -94,14 +93,7 @@ export class SharedState {
   /** @param kind moves of each kind exclude each other */
   async #move(kind: 'moved' | 'raised', moves: readonly Move[], at: number): Promise<Moved> {
     const now = this.#clock.now() + ON_ITS_WAY;
-    const event: StoredReservation = {
-      id: crypto.randomUUID(),
-      key: '',
-      endpoint: '',
-      model: '',
-      usage: usageOf({}),
-      reservedAt: at,
-    };
+    const event = unlisted(at);
     // A counter that is raised from `at` or before to `now`: it is never below the moment of the last move.
     const span = Math.max(0, now - at);
     const last = {

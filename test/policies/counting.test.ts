@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Limit, type Outcome, QuotaExceeded } from '../../src/index.ts';
+import { RemoteStore } from '../support/stores.ts';
 import {
   type Answer,
   chatChunks,
@@ -143,6 +144,40 @@ describe('whether an attempt counts', () => {
     await budget.flush();
     expect((await budget.usage()).map((state) => state.used)).toEqual(used);
     expect(await budget.reservations()).toEqual([]);
+  });
+
+  test('is asked once of each attempt, whatever tells of it', async () => {
+    const outcomes: Outcome[] = [];
+    const countIf = (outcome: Outcome) => outcomes.push(outcome) > 0;
+    const { openai, budget } = setUp({
+      headers: { remainingRequests: 'x-left' },
+      limits: [{ requests: 9, per: 'day', countIf }],
+    });
+    budget.on('settled', () => undefined);
+    await openai.chat.completions.create(HELLO);
+    expect(outcomes).toMatchObject([{ status: 200 }]);
+  });
+
+  test('what was never sent is no attempt: aborted, not to be built, not certainly admitted', async () => {
+    const store = new RemoteStore();
+    const limits: Limit[] = [{ requests: 9, per: 'day', countIf: always }];
+    const { openai, budget, clock, requests } = setUp({ store, limits });
+    const lost = new Error('the answer is lost');
+    store.losesAnswers = true;
+    store.failure = lost;
+    await expect(openai.chat.completions.create(HELLO)).rejects.toMatchObject({ cause: lost });
+    store.failure = undefined;
+    clock.advance(1_000);
+    const controller = new AbortController();
+    budget.on('admitted', () => controller.abort());
+    await expect(openai.chat.completions.create(HELLO, { signal: controller.signal })).rejects.toThrow(
+      'aborted',
+    );
+    await expect(openai.chat.completions.create(HELLO, { headers: { 'a b': '' } })).rejects.toThrow(
+      TypeError,
+    );
+    await budget.flush();
+    expect([requests, (await budget.usage())[0]?.used]).toEqual([[], 0]);
   });
 
   test('each limit by its own condition, told the status and the usage', async () => {
